@@ -1,0 +1,1 @@
+//! Simulated Azure Arc agents, one role per process.

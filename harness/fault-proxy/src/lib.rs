@@ -1,0 +1,1 @@
+//! A forward proxy that routes, refuses and misbehaves on demand.

@@ -1,0 +1,1 @@
+//! An embedded Kubernetes API server, its controllers and a kubelet that runs processes.

@@ -1,0 +1,1 @@
+//! dryarc: Azure Arc onboarding, dry-run.

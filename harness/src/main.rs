@@ -1,0 +1,2 @@
+//! The `dryarc` command.
+fn main() {}

@@ -1,0 +1,286 @@
+//! Rules that say where and how something goes wrong.
+//!
+//! A rule names one of five [`Hook`]s, what it matches there, and an [`Effect`]. The component that owns the hook asks
+//! [`FaultSet::strike`] with the facts at hand; with an empty set that costs one atomic load. Rules are data: they are
+//! listed, added and cleared while a world runs.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Clock;
+use crate::journal::{Entry, Journal};
+use crate::seed::{Seed, Stream};
+
+/// Where a rule applies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Hook {
+    /// On the wire: the gateway and the forward proxies, outside TLS.
+    Wire,
+    /// A request arrived; nothing has happened yet.
+    Before,
+    /// The effect is committed; the answer is about to leave.
+    After,
+    /// A long-running operation comes due.
+    Settle,
+    /// The kubelet is about to act on a pod or a node.
+    Kubelet,
+}
+
+/// What goes wrong.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "effect", rename_all = "camelCase", deny_unknown_fields)]
+pub enum Effect {
+    /// Nothing for this long (world time), then as usual.
+    Delay {
+        /// Milliseconds of world time.
+        millis: u64,
+    },
+    /// Answer with an HTTP status and an error of the surface's own form.
+    Respond {
+        /// The HTTP status.
+        status: u16,
+        /// The error code in the body.
+        code: String,
+        /// The error message in the body.
+        message: String,
+        /// Seconds for `Retry-After`.
+        #[serde(default, rename = "retryAfter")]
+        retry_after: Option<u64>,
+    },
+    /// The connection is reset.
+    Reset,
+    /// The connection stays open and nothing ever comes.
+    Hang,
+    /// The connection is refused, or the proxy says 502.
+    Refuse,
+    /// The operation ends as `Failed` with this error.
+    Fail {
+        /// The error code.
+        code: String,
+        /// The error message.
+        message: String,
+    },
+    /// The operation, container or node never gets there.
+    Stuck,
+}
+
+/// What a rule looks at. Every field that is given must agree; texts compare without case, `*` at either end of a
+/// text stands for anything.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Matcher {
+    /// Named facts of the hook: `host`, `method`, `path`, `route`, `apiVersion`, `caller`, `cluster`, `image`, …
+    pub facts: BTreeMap<String, String>,
+    /// Only the matches with these numbers, counted from 1 for this rule.
+    pub nth: Option<Vec<u64>>,
+    /// Only from this moment of world time on.
+    pub from: Option<Timestamp>,
+    /// Only until this moment of world time.
+    pub until: Option<Timestamp>,
+    /// Only with this probability (0 to 1), drawn from the world's seed.
+    pub probability: Option<f64>,
+}
+
+/// A fault rule.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rule {
+    /// Its name, unique in the set.
+    pub id: String,
+    /// Where it applies.
+    pub hook: Hook,
+    /// What it matches.
+    #[serde(default, rename = "match")]
+    pub matcher: Matcher,
+    /// What it does.
+    #[serde(flatten)]
+    pub effect: Effect,
+}
+
+/// A rule with its history.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RuleStatus {
+    /// The rule.
+    #[serde(flatten)]
+    pub rule: Rule,
+    /// How often its facts agreed.
+    pub matched: u64,
+    /// How often it fired.
+    pub fired: u64,
+    /// Why it last did not fire although its facts agreed, or which fact kept it from matching.
+    #[serde(skip_serializing_if = "Option::is_none", rename = "lastMiss")]
+    pub last_miss: Option<String>,
+}
+
+/// The facts of one occasion at a hook.
+pub type Facts<'a> = [(&'a str, &'a str)];
+
+/// The rules of one world. Cheap to clone; clones share the rules.
+#[derive(Debug, Clone)]
+pub struct FaultSet(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    any: AtomicBool,
+    rules: Mutex<Vec<RuleStatus>>,
+    draws: Stream,
+    clock: Clock,
+    journal: Journal,
+}
+
+impl FaultSet {
+    /// An empty set.
+    #[must_use]
+    pub fn new(seed: Seed, clock: Clock, journal: Journal) -> Self {
+        Self(Arc::new(Inner {
+            any: AtomicBool::new(false),
+            rules: Mutex::default(),
+            draws: seed.stream("fault"),
+            clock,
+            journal,
+        }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<RuleStatus>> {
+        self.0.rules.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a rule, replacing the one of the same id.
+    pub fn add(&self, rule: Rule) {
+        let mut rules = self.lock();
+        rules.retain(|known| known.rule.id != rule.id);
+        rules.push(RuleStatus { rule, matched: 0, fired: 0, last_miss: None });
+        self.0.any.store(true, Ordering::Release);
+    }
+
+    /// Removes the rule with this id, or all of them. Returns how many went.
+    pub fn clear(&self, id: Option<&str>) -> usize {
+        let mut rules = self.lock();
+        let before = rules.len();
+        rules.retain(|known| id.is_some_and(|id| known.rule.id != id));
+        self.0.any.store(!rules.is_empty(), Ordering::Release);
+        before - rules.len()
+    }
+
+    /// The rules, in the order added, with what became of them.
+    #[must_use]
+    pub fn list(&self) -> Vec<RuleStatus> {
+        self.lock().clone()
+    }
+
+    /// The effect of the first rule that fires here, if any. Firing is recorded in the journal.
+    #[must_use]
+    pub fn strike(&self, hook: Hook, facts: &Facts<'_>) -> Option<Effect> {
+        if !self.0.any.load(Ordering::Acquire) {
+            return None;
+        }
+        let now = self.0.clock.now();
+        let mut rules = self.lock();
+        for status in rules.iter_mut().filter(|status| status.rule.hook == hook) {
+            match self.consider(status, facts, now) {
+                Ok(()) => {
+                    status.fired += 1;
+                    let rule = status.rule.clone();
+                    drop(rules);
+                    let mut entry = Entry::new("faults", "fault").fact("rule", rule.id.as_str());
+                    for (name, value) in facts {
+                        entry = entry.fact(name, *value);
+                    }
+                    self.0.journal.record(entry);
+                    return Some(rule.effect);
+                }
+                Err(miss) => status.last_miss = Some(miss),
+            }
+        }
+        None
+    }
+
+    fn consider(&self, status: &mut RuleStatus, facts: &Facts<'_>, now: Timestamp) -> Result<(), String> {
+        let matcher = &status.rule.matcher;
+        for (name, wanted) in &matcher.facts {
+            let found = facts.iter().find(|(fact, _)| fact == name).map(|(_, value)| *value);
+            if !found.is_some_and(|found| text_matches(wanted, found)) {
+                return Err(format!("{name} is {}, not {wanted}", found.unwrap_or("not known here")));
+            }
+        }
+        status.matched += 1;
+        if matcher.nth.as_ref().is_some_and(|nth| !nth.contains(&status.matched)) {
+            return Err(format!("match number {} is not listed in nth", status.matched));
+        }
+        if matcher.from.is_some_and(|from| now < from) || matcher.until.is_some_and(|until| now >= until) {
+            return Err(format!("the world's time {now} is outside of its window"));
+        }
+        if matcher.probability.is_some_and(|probability| self.0.draws.unit() >= probability) {
+            return Err("the draw went against it".into());
+        }
+        Ok(())
+    }
+
+    /// Carries out the effects that are mere waiting: [`Effect::Delay`] and [`Effect::Hang`]. Others come back.
+    pub async fn wait_out(&self, effect: Option<Effect>) -> Option<Effect> {
+        match effect {
+            Some(Effect::Delay { millis }) => {
+                drop(self.0.clock.sleep(Duration::from_millis(millis)).await);
+                None
+            }
+            Some(Effect::Hang) => std::future::pending().await,
+            other => other,
+        }
+    }
+}
+
+fn text_matches(pattern: &str, text: &str) -> bool {
+    let (pattern, text) = (pattern.to_ascii_lowercase(), text.to_ascii_lowercase());
+    match (pattern.strip_prefix('*'), pattern.strip_suffix('*')) {
+        (Some(_), Some(_)) if pattern.len() > 1 => text.contains(pattern.trim_matches('*')),
+        (Some(end), _) => text.ends_with(end),
+        (None, Some(start)) => text.starts_with(start),
+        (None, None) => pattern == text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Mode;
+    use crate::journal::Filter;
+
+    fn set() -> (FaultSet, Journal) {
+        let clock = Clock::new(Mode::Manual, Timestamp::UNIX_EPOCH);
+        let journal = Journal::new(clock.clone());
+        (FaultSet::new(Seed::new(1), clock, journal.clone()), journal)
+    }
+
+    fn rule(text: &str) -> Rule {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn a_rule_fires_on_the_nth_match_and_says_why_it_did_not_before() {
+        let (faults, journal) = set();
+        faults.add(rule(
+            r#"{"id":"r","hook":"before","match":{"facts":{"path":"*/connectedClusters/*"},"nth":[2]},"effect":"reset"}"#,
+        ));
+        let facts = [("path", "/x/connectedclusters/c")];
+        assert_eq!(faults.strike(Hook::After, &facts), None);
+        assert_eq!(faults.strike(Hook::Before, &facts), None);
+        assert!(faults.list()[0].last_miss.as_ref().unwrap().contains("nth"));
+        assert_eq!(faults.strike(Hook::Before, &facts), Some(Effect::Reset));
+        assert_eq!(journal.read(&Filter::default()).len(), 1);
+        assert_eq!(faults.clear(None), 1);
+        assert_eq!(faults.strike(Hook::Before, &facts), None);
+    }
+
+    #[test]
+    fn patterns_match_at_either_end() {
+        assert!(text_matches("*.azure.com", "management.AZURE.com"));
+        assert!(text_matches("put", "PUT"));
+        assert!(text_matches("*", "anything"));
+        assert!(!text_matches("a*", "ba"));
+    }
+}

@@ -1,0 +1,222 @@
+//! What happened in a world: the record that tests assert on and that users attach to reports.
+//!
+//! An event has the world's time, the actor, and the actor's own sequence number, which together give the canonical
+//! order. It says apart whether an effect was committed and whether its answer was delivered. It never holds a key, a
+//! signature, a token or a secret: callers name key labels and ids only.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use tokio::sync::watch;
+
+use crate::clock::Clock;
+
+/// How many events are kept; older ones are dropped and counted.
+const LIMIT: usize = 100_000;
+
+/// One thing that happened.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Event {
+    /// Position in this journal, from 1.
+    pub seq: u64,
+    /// The world's time.
+    pub time: Timestamp,
+    /// Who did it: `arm`, `gateway`, `kubelet`, `agent/config-agent`, …
+    pub actor: String,
+    /// The actor's own count, from 1.
+    pub actor_seq: u64,
+    /// What kind of thing: `request`, `operation`, `fault`, `unrouted`, …
+    pub kind: String,
+    /// Joins events of one request or one onboarding.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correlation: Option<String>,
+    /// Whether an effect was committed; absent when none was meant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub committed: Option<bool>,
+    /// Whether the answer reached the caller; absent when there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivered: Option<bool>,
+    /// Details: method, host, path, status, …
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub facts: Map<String, Value>,
+}
+
+/// An event about to be recorded.
+#[derive(Debug, Clone)]
+#[must_use = "an entry is recorded by Journal::record"]
+pub struct Entry {
+    actor: String,
+    kind: String,
+    correlation: Option<String>,
+    committed: Option<bool>,
+    delivered: Option<bool>,
+    facts: Map<String, Value>,
+}
+
+impl Entry {
+    /// An entry by `actor` of the given kind.
+    pub fn new(actor: impl Into<String>, kind: impl Into<String>) -> Self {
+        Self {
+            actor: actor.into(),
+            kind: kind.into(),
+            correlation: None,
+            committed: None,
+            delivered: None,
+            facts: Map::new(),
+        }
+    }
+
+    /// Adds a detail.
+    pub fn fact(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.facts.insert(name.into(), value.into());
+        self
+    }
+
+    /// Sets the correlation id.
+    pub fn correlation(mut self, id: impl Into<String>) -> Self {
+        self.correlation = Some(id.into());
+        self
+    }
+
+    /// Says whether an effect was committed.
+    pub fn committed(mut self, committed: bool) -> Self {
+        self.committed = Some(committed);
+        self
+    }
+
+    /// Says whether the answer was delivered.
+    pub fn delivered(mut self, delivered: bool) -> Self {
+        self.delivered = Some(delivered);
+        self
+    }
+}
+
+/// Which events a reader wants. The default wants all.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Filter {
+    /// Only events behind this position.
+    pub after: u64,
+    /// Only events whose actor starts so.
+    pub actor: Option<String>,
+    /// Only events of this kind.
+    pub kind: Option<String>,
+    /// Only events of which some fact's text contains this.
+    pub text: Option<String>,
+}
+
+impl Filter {
+    /// Whether `event` is wanted.
+    #[must_use]
+    pub fn accepts(&self, event: &Event) -> bool {
+        event.seq > self.after
+            && self.actor.as_ref().is_none_or(|actor| event.actor.starts_with(actor.as_str()))
+            && self.kind.as_ref().is_none_or(|kind| event.kind == *kind)
+            && self.text.as_ref().is_none_or(|text| {
+                event.facts.values().any(|fact| match fact {
+                    Value::String(fact) => fact.contains(text.as_str()),
+                    other => other.to_string().contains(text.as_str()),
+                })
+            })
+    }
+}
+
+#[derive(Debug, Default)]
+struct State {
+    seq: u64,
+    by_actor: HashMap<String, u64>,
+    events: VecDeque<Arc<Event>>,
+}
+
+/// The journal of one world. Cheap to clone; clones share the events.
+#[derive(Debug, Clone)]
+pub struct Journal {
+    clock: Clock,
+    state: Arc<Mutex<State>>,
+    head: Arc<watch::Sender<u64>>,
+}
+
+impl Journal {
+    /// An empty journal that stamps events with `clock`.
+    #[must_use]
+    pub fn new(clock: Clock) -> Self {
+        Self { clock, state: Arc::default(), head: Arc::new(watch::Sender::new(0)) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Records an entry now and returns its position.
+    pub fn record(&self, entry: Entry) -> u64 {
+        let time = self.clock.now();
+        let mut state = self.lock();
+        state.seq += 1;
+        let seq = state.seq;
+        let actor_seq = match state.by_actor.get_mut(&entry.actor) {
+            Some(count) => {
+                *count += 1;
+                *count
+            }
+            None => {
+                state.by_actor.insert(entry.actor.clone(), 1);
+                1
+            }
+        };
+        let Entry { actor, kind, correlation, committed, delivered, facts } = entry;
+        let event = Event { seq, time, actor, actor_seq, kind, correlation, committed, delivered, facts };
+        state.events.push_back(Arc::new(event));
+        if state.events.len() > LIMIT {
+            state.events.pop_front();
+        }
+        drop(state);
+        self.head.send_replace(seq);
+        seq
+    }
+
+    /// The wanted events that are still held, oldest first.
+    #[must_use]
+    pub fn read(&self, filter: &Filter) -> Vec<Arc<Event>> {
+        let state = self.lock();
+        let first = state.events.front().map_or(1, |event| event.seq);
+        let skip = usize::try_from((filter.after + 1).saturating_sub(first)).unwrap_or(usize::MAX);
+        state.events.iter().skip(skip).filter(|event| filter.accepts(event)).cloned().collect()
+    }
+
+    /// How many old events were dropped to stay within bounds.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        let state = self.lock();
+        state.seq - state.events.len() as u64
+    }
+
+    /// Waits until there is an event behind position `after`.
+    pub async fn changed(&self, after: u64) {
+        let mut head = self.head.subscribe();
+        // The sender lives as long as this journal.
+        let _ = head.wait_for(|seq| *seq > after).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Mode;
+
+    #[test]
+    fn events_are_counted_by_actor_and_filtered() {
+        let journal = Journal::new(Clock::new(Mode::Manual, Timestamp::UNIX_EPOCH));
+        journal.record(Entry::new("arm", "request").fact("path", "/a"));
+        journal.record(Entry::new("gateway", "unrouted").fact("host", "example.com"));
+        journal.record(Entry::new("arm", "request").fact("path", "/b").committed(true));
+        let arm = journal.read(&Filter { actor: Some("arm".into()), ..Filter::default() });
+        assert_eq!(arm.iter().map(|event| event.actor_seq).collect::<Vec<_>>(), [1, 2]);
+        let text = Filter { text: Some("example".into()), ..Filter::default() };
+        assert_eq!(journal.read(&text).len(), 1);
+        assert_eq!(journal.read(&Filter { after: 2, ..Filter::default() }).len(), 1);
+    }
+}

@@ -1,0 +1,1 @@
+//! How a simulated client reaches a host: resolver, dialer, trust, proxy.

@@ -1,0 +1,1 @@
+//! Wire types of Azure Resource Manager and of the Arc agents' protocol.

@@ -1,0 +1,1 @@
+//! Behaviours across crates, real-client suites and the rules of the repository.
