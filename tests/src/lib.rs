@@ -1,1 +1,9 @@
-//! Behaviours across crates, real-client suites and the rules of the repository.
+//! What the test tiers share: running the command under test, finding real clients, comparing transcripts.
+//!
+//! Nothing here talks to anything but loopback, and every world lives in a state directory of its own.
+
+pub mod clients;
+pub mod command;
+pub mod normalize;
+pub mod repository;
+pub mod transcript;

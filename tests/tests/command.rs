@@ -1,0 +1,282 @@
+//! The command as a user meets it: the tour, the life of a world, and bad input.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+
+use e2e_tests::command::{Ran, Sandbox};
+use e2e_tests::repository;
+use serde_json::Value;
+
+fn sandbox() -> Sandbox {
+    Sandbox::new(PathBuf::from(env!("CARGO_BIN_EXE_dryarc-under-test"))).unwrap()
+}
+
+fn run(sandbox: &Sandbox, arguments: &[&str]) -> Ran {
+    sandbox.run(arguments).unwrap()
+}
+
+/// Processes that were started with this state directory in their environment.
+fn processes_of(sandbox: &Sandbox) -> Vec<String> {
+    let marker = format!("DRYARC_STATE_HOME={}", sandbox.state().display());
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
+        if environment.split(|byte| *byte == 0).any(|variable| variable == marker.as_bytes()) {
+            let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            found.push(String::from_utf8_lossy(&line).replace('\0', " "));
+        }
+    }
+    found
+}
+
+fn worlds_of(sandbox: &Sandbox) -> Vec<String> {
+    let folder = sandbox.state().join("worlds");
+    let entries = folder.read_dir().map(|entries| entries.flatten().collect::<Vec<_>>()).unwrap_or_default();
+    entries.iter().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
+
+fn assert_nothing_left(sandbox: &Sandbox) {
+    assert_eq!(worlds_of(sandbox), Vec::<String>::new());
+    assert_eq!(processes_of(sandbox), Vec::<String>::new());
+}
+
+#[test]
+fn the_quickstart_shows_every_step_of_the_page_and_leaves_nothing() {
+    let sandbox = sandbox();
+    let ran = run(&sandbox, &["quickstart", "--seed", "7"]).ok();
+    for text in [
+        "az provider register --namespace Microsoft.Kubernetes",
+        "Registered",
+        "az group create --name AzureArcTest --location EastUS --output table",
+        "Location    Name\n----------  ------------\neastus      AzureArcTest",
+        "\"connectivityStatus\": \"Connecting\"",
+        "\"agentVersion\": null",
+        "AzureArcTest1  eastus      AzureArcTest",
+        "deployment.apps/clusterconnect-agent        1/1     1            1",
+        "3/3     Running",
+        "Connected",
+        "az connectedk8s delete --name AzureArcTest1",
+    ] {
+        assert!(ran.stdout.contains(text), "{text:?} is not in\n{}\n{}", ran.stdout, ran.stderr);
+    }
+    assert_eq!(ran.stdout.matches("deployment.apps/").count(), 10, "{}", ran.stdout);
+    assert_nothing_left(&sandbox);
+}
+
+#[test]
+fn the_quickstart_reports_its_steps_as_json() {
+    let sandbox = sandbox();
+    let ran = run(&sandbox, &["quickstart", "--seed", "7", "-o", "json"]).ok();
+    let report: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let steps = report["steps"].as_array().unwrap();
+    assert_eq!(steps.len(), 8, "{report}");
+    assert_eq!(report["seed"], 7);
+}
+
+#[test]
+fn a_world_is_started_used_and_ended_and_ending_it_twice_says_so() {
+    let sandbox = sandbox();
+    run(&sandbox, &["up", "--detach"]).ok();
+    let status = run(&sandbox, &["status", "-o", "json"]).ok();
+    let status: Value = serde_json::from_str(&status.stdout).unwrap();
+    assert_eq!(status["world"], "default", "{status}");
+    let mode = std::fs::metadata(sandbox.state().join("worlds/default")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+    let again = run(&sandbox, &["up", "--detach"]);
+    assert_eq!(again.code, 5, "{}", again.stderr);
+    let code = run(&sandbox, &["exec", "--", "sh", "-c", "test -n \"$KUBECONFIG\" && test -f \"$REQUESTS_CA_BUNDLE\" && exit 41"]);
+    assert_eq!(code.code, 41, "{}", code.stderr);
+    run(&sandbox, &["down"]).ok();
+    assert_nothing_left(&sandbox);
+    let twice = run(&sandbox, &["down"]);
+    assert_eq!(twice.code, 3, "{}", twice.stderr);
+}
+
+#[test]
+fn two_worlds_do_not_disturb_each_other() {
+    let sandbox = sandbox();
+    run(&sandbox, &["up", "--detach", "--world", "a"]).ok();
+    run(&sandbox, &["up", "--detach", "--world", "b"]).ok();
+    let port = |world: &str| run(&sandbox, &["exec", "--world", world, "--", "sh", "-c", "echo $HTTPS_PROXY"]).ok().stdout;
+    assert_ne!(port("a"), port("b"));
+    run(&sandbox, &["down", "--world", "a"]).ok();
+    run(&sandbox, &["status", "--world", "b"]).ok();
+    run(&sandbox, &["down", "--world", "b"]).ok();
+    assert_nothing_left(&sandbox);
+}
+
+#[test]
+fn exec_without_a_world_makes_one_for_the_duration() {
+    let sandbox = sandbox();
+    let ran = run(&sandbox, &["exec", "--", "sh", "-c", "cat \"$KUBECONFIG\" | grep -c certificate-authority-data"]).ok();
+    assert_eq!(ran.stdout.trim(), "1");
+    assert_nothing_left(&sandbox);
+}
+
+#[test]
+fn onboarding_connects_goes_offline_when_the_agents_stop_and_offboards() {
+    let sandbox = sandbox();
+    run(&sandbox, &["up", "--detach", "--clock", "manual"]).ok();
+    // The native driver registers nothing: that is the user's step, as with the real CLI.
+    let refused = run(&sandbox, &["onboard", "--name", "c", "--resource-group", "g", "--location", "eastus"]);
+    assert_eq!(refused.code, 1, "{}", refused.stderr);
+    for namespace in ["Microsoft.Kubernetes", "Microsoft.KubernetesConfiguration", "Microsoft.ExtendedLocation"] {
+        run(&sandbox, &["provider", "set", namespace, "--state", "Registered"]).ok();
+    }
+    run(&sandbox, &["clock", "speed", "600"]).ok();
+    run(&sandbox, &["onboard", "--name", "c", "--resource-group", "g", "--location", "eastus"]).ok();
+    run(&sandbox, &["clock", "advance", "11m"]).ok();
+    let listed = |sandbox: &Sandbox| -> Value {
+        serde_json::from_str(&run(sandbox, &["list", "-o", "json"]).ok().stdout).unwrap()
+    };
+    let cluster = listed(&sandbox)[0].clone();
+    assert_eq!(cluster["connectivityStatus"], "Connected", "{cluster}");
+    assert!(cluster["managedIdentityCertificateExpirationTime"].is_string(), "{cluster}");
+    run(&sandbox, &["clock", "advance", "20m"]).ok();
+    assert_eq!(listed(&sandbox)[0]["connectivityStatus"], "Connected", "live agents stay Connected over a jump");
+    run(&sandbox, &["offboard", "--name", "c", "--resource-group", "g", "--yes"]).ok();
+    assert_eq!(listed(&sandbox), serde_json::json!([]));
+    run(&sandbox, &["down"]).ok();
+    assert_nothing_left(&sandbox);
+}
+
+#[test]
+fn bad_command_lines_are_usage_errors_with_a_hint() {
+    let sandbox = sandbox();
+    for arguments in [
+        &["--no-such-flag"][..],
+        &["up", "--speed", "fast"],
+        &["up", "--clock", "sundial"],
+        &["no-such-command"],
+        &["exec"],
+        &["clock", "advance", "eleven"],
+    ] {
+        let ran = run(&sandbox, arguments);
+        assert_eq!(ran.code, 2, "{arguments:?}: {} {}", ran.stdout, ran.stderr);
+        assert!(ran.stderr.contains("error"), "{}", ran.stderr);
+    }
+    assert_nothing_left(&sandbox);
+}
+
+#[test]
+fn commands_without_a_world_say_how_to_start_one() {
+    let sandbox = sandbox();
+    for arguments in [&["status"][..], &["env"], &["down"], &["clock", "show"], &["journal"], &["list"]] {
+        let ran = run(&sandbox, arguments);
+        assert_eq!(ran.code, 3, "{arguments:?}: {} {}", ran.stdout, ran.stderr);
+        assert!(ran.stderr.contains("dryarc up"), "{arguments:?}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_state_directory_that_cannot_be_written_is_named() {
+    let place = sandbox();
+    let file = place.work().join("file");
+    std::fs::write(&file, "").unwrap();
+    let blocked = sandbox().with_variable("DRYARC_STATE_HOME", file.display().to_string());
+    let ran = run(&blocked, &["up", "--detach"]);
+    assert_eq!(ran.code, 4, "{}", ran.stderr);
+    assert!(ran.stderr.contains(&file.display().to_string()), "{}", ran.stderr);
+}
+
+#[test]
+fn a_world_of_another_version_is_refused_and_named() {
+    let sandbox = sandbox();
+    let folder = sandbox.state().join("worlds/default");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("world.json"), r#"{"format": 999}"#).unwrap();
+    let ran = run(&sandbox, &["status"]);
+    assert_eq!(ran.code, 4, "{}", ran.stderr);
+    assert!(ran.stderr.contains("999"), "{}", ran.stderr);
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_world_whose_owner_was_killed_is_cleaned_up_by_the_next_command() {
+    let sandbox = sandbox();
+    run(&sandbox, &["up", "--detach"]).ok();
+    let text = std::fs::read_to_string(sandbox.state().join("worlds/default/world.json")).unwrap();
+    let world: Value = serde_json::from_str(&text).unwrap();
+    let pid = world["pid"].as_u64().unwrap();
+    let killed = sandbox.prepare_program("/bin/kill".as_ref(), ["-9", &pid.to_string()]).status();
+    assert!(killed.unwrap().success());
+    let status = run(&sandbox, &["status"]);
+    assert_eq!(status.code, 3, "{}", status.stderr);
+    assert_nothing_left(&sandbox);
+    run(&sandbox, &["up", "--detach"]).ok();
+    run(&sandbox, &["down"]).ok();
+}
+
+#[test]
+fn env_prints_what_a_shell_can_evaluate_and_explains_it() {
+    let sandbox = sandbox();
+    run(&sandbox, &["up", "--detach"]).ok();
+    let env = run(&sandbox, &["env"]).ok();
+    let script = format!("{}\ntest -d \"$AZURE_CONFIG_DIR\" && test \"$HOME\" != '{}'", env.stdout, sandbox.home().display());
+    let shell = sandbox.prepare_program("/bin/sh".as_ref(), ["-c", &script]).status().unwrap();
+    assert!(shell.success(), "{}", env.stdout);
+    let explained = run(&sandbox, &["env", "--explain"]).ok();
+    assert!(explained.stdout.contains("AZURE_CONFIG_DIR"), "{}", explained.stdout);
+    run(&sandbox, &["down"]).ok();
+}
+
+#[test]
+fn hosts_that_are_not_simulated_are_refused_and_journalled() {
+    let sandbox = sandbox();
+    run(&sandbox, &["up", "--detach"]).ok();
+    let Some(curl) = e2e_tests::clients::on_path("curl") else { return };
+    let refused = run(&sandbox, &["exec", "--", curl.to_str().unwrap(), "-sS", "https://example.com/"]);
+    assert_ne!(refused.code, 0);
+    let metadata = "https://management.azure.com/metadata/endpoints?api-version=2022-09-01";
+    let served = run(&sandbox, &["exec", "--", curl.to_str().unwrap(), "-sS", metadata]).ok();
+    assert!(served.stdout.contains("login.microsoftonline.com"), "{}", served.stdout);
+    let journal = run(&sandbox, &["journal", "--unmatched", "-o", "json"]).ok();
+    assert!(journal.stdout.contains("example.com"), "{}", journal.stdout);
+    run(&sandbox, &["down"]).ok();
+}
+
+/// Lines of README's `console` blocks that start with `$ dryarc`.
+fn readme_commands() -> Vec<String> {
+    let text = std::fs::read_to_string(repository::root().join("README.md")).unwrap();
+    let mut commands = Vec::new();
+    let mut inside = false;
+    for line in text.lines() {
+        if line.starts_with("```") {
+            inside = line == "```console";
+        } else if let Some(command) = line.strip_prefix("$ ").filter(|_| inside) {
+            commands.push(command.split("  #").next().unwrap_or(command).trim().to_owned());
+        }
+    }
+    commands.retain(|command| command.contains("dryarc"));
+    commands
+}
+
+#[test]
+fn every_command_of_the_readme_runs() {
+    let sandbox = sandbox();
+    // The examples say `dryarc`; here that is the command under test.
+    let folder = sandbox.work().join("bin");
+    std::fs::create_dir(&folder).unwrap();
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_dryarc-under-test"), folder.join("dryarc")).unwrap();
+    let mut path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
+    if let Some(az) = e2e_tests::clients::Client::Az.find() {
+        path = format!("{path}:{}", az.parent().unwrap().display());
+    }
+    let commands = readme_commands();
+    assert!(commands.len() >= 8, "{commands:?}");
+    let missing = |command: &str| {
+        [e2e_tests::clients::Client::Az, e2e_tests::clients::Client::Kubectl]
+            .into_iter()
+            .any(|client| command.contains(&format!("{} ", client.name())) && client.find().is_none())
+    };
+    for command in commands.iter().filter(|command| !missing(command)) {
+        let mut shell = sandbox.prepare_program("/bin/sh".as_ref(), ["-c", command]);
+        let output = shell.env("PATH", &path).output().unwrap();
+        assert!(
+            output.status.success(),
+            "{command}\n{}\n{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+}
