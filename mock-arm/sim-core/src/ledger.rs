@@ -220,7 +220,8 @@ impl Ledger {
 
 impl State {
     fn compact_front(&mut self, count: usize) {
-        if let Some(last) = self.feed.drain(..count.min(self.feed.len())).next_back() {
+        let last = self.feed.drain(..count.min(self.feed.len())).next_back();
+        if let Some(last) = last {
             // A commit is forgotten whole: half of it would look like the whole to a watcher.
             self.compacted = last.revision;
             while self.feed.front().is_some_and(|change| change.revision == last.revision) {
