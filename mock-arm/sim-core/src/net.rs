@@ -1,1 +1,0 @@
-//! How a simulated client reaches a host: resolver, dialer, trust, proxy.

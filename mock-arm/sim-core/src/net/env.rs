@@ -1,0 +1,82 @@
+//! A client's network as its environment describes it.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use rustls::RootCertStore;
+
+use super::{Net, NetBuilder, NetError, ProxyRules, add_roots};
+
+/// Where systems keep their roots: the first that exists counts, as in Go.
+const SYSTEM_FILES: [&str; 5] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+
+/// Where a container mounts further roots.
+const MOUNTED_ROOTS: &str = "usr/local/share/ca-certificates";
+
+/// Names under which a pod reaches the API server.
+const API_SERVER_NAMES: [&str; 4] =
+    ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"];
+
+impl Net {
+    /// The network of a process, from its environment.
+    ///
+    /// Roots: `DRYARC_CA_FILE`, else `SSL_CERT_FILE`, else the system's bundle; with `DRYARC_ROOT` also the certificates
+    /// mounted at `/usr/local/share/ca-certificates` below it, which a container's start script would add. Egress:
+    /// `DRYARC_EGRESS`. The API server's service names lead to `KUBERNETES_SERVICE_HOST` and `KUBERNETES_SERVICE_PORT`
+    /// where those are an address. Proxy: as [`ProxyRules::from_env`].
+    ///
+    /// # Errors
+    /// [`NetError::Config`] names the variable or file that is unusable.
+    pub fn from_env(get: impl Fn(&str) -> Option<String>) -> Result<Self, NetError> {
+        let set = |name: &str| get(name).filter(|value| !value.is_empty());
+        let mut builder = Self::builder()
+            .roots(roots(&set)?)
+            .egress(set("DRYARC_EGRESS").map(|text| egress(&text)).transpose()?)
+            .proxy(ProxyRules::from_env(&get));
+        if let Some(address) = api_server(&set) {
+            builder = API_SERVER_NAMES.iter().fold(builder, |builder, name| builder.host(name, address));
+        }
+        NetBuilder::build(builder)
+    }
+}
+
+fn egress(text: &str) -> Result<SocketAddr, NetError> {
+    text.parse().map_err(|_| NetError::Config {
+        what: "DRYARC_EGRESS".into(),
+        reason: format!("'{text}' is not ADDRESS:PORT"),
+    })
+}
+
+fn api_server(set: &impl Fn(&str) -> Option<String>) -> Option<SocketAddr> {
+    let address: IpAddr = set("KUBERNETES_SERVICE_HOST")?.parse().ok()?;
+    Some(SocketAddr::new(address, set("KUBERNETES_SERVICE_PORT")?.parse().ok()?))
+}
+
+fn roots(set: &impl Fn(&str) -> Option<String>) -> Result<RootCertStore, NetError> {
+    let mut roots = RootCertStore::empty();
+    let named = set("DRYARC_CA_FILE").or_else(|| set("SSL_CERT_FILE")).map(PathBuf::from);
+    let system = || SYSTEM_FILES.iter().map(PathBuf::from).find(|file| file.exists());
+    if let Some(file) = named.or_else(system) {
+        add_file(&mut roots, &file)?;
+    }
+    let mounted = set("DRYARC_ROOT").map(|root| Path::new(&root).join(MOUNTED_ROOTS));
+    for file in mounted.iter().filter_map(|folder| std::fs::read_dir(folder).ok()).flatten().flatten() {
+        if file.path().extension().is_some_and(|extension| extension == "crt") {
+            add_file(&mut roots, &file.path())?;
+        }
+    }
+    Ok(roots)
+}
+
+fn add_file(roots: &mut RootCertStore, file: &Path) -> Result<(), NetError> {
+    let name = file.display().to_string();
+    let pem = std::fs::read(file)
+        .map_err(|error| NetError::Config { what: name.clone(), reason: error.to_string() })?;
+    add_roots(roots, &pem, &name)
+}
