@@ -18,6 +18,8 @@ mod error;
 mod proxy;
 #[cfg(test)]
 mod test_servers;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::fmt;

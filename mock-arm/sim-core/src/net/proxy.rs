@@ -299,7 +299,7 @@ mod tests {
         assert_eq!(read("https://proxy.corp/").unwrap(), "https://proxy.corp:443");
         assert_eq!(read("[fd00::1]:3128").unwrap(), "http://[fd00::1]:3128");
         assert_eq!(read("socks5://proxy.corp").unwrap(), "socks5://proxy.corp:1080");
-        assert_eq!(read("http://"), None);
+        assert_eq!(read(":3128"), None);
         assert_eq!(read("proxy.corp:port"), None);
         let proxy = Proxy::parse("http://us%40er:p%3Aw@proxy.corp:1").unwrap();
         assert_eq!(proxy.authorization(), Some("Basic dXNAZXI6cDp3"));
