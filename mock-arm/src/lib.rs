@@ -1,1 +1,6 @@
 //! A fake Azure cloud: Resource Manager, Entra ID and the Arc data plane on one listener.
+
+pub mod admin;
+pub mod profile;
+pub mod surfaces;
+pub mod world;

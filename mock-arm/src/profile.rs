@@ -1,0 +1,291 @@
+//! What a simulated cloud consists of: the data that describes a world's Azure side.
+//!
+//! A profile is a file people write: unknown keys are errors, everything has a default. Identifiers that are left out
+//! are drawn from the world's seed when the cloud starts ([`Profile::filled`]).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sim_core::seed::Seed;
+use uuid::Uuid;
+
+/// A directory (tenant) of the simulated Entra ID.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Tenant {
+    /// Its id; nil means "draw one".
+    pub id: Uuid,
+    /// The name that `az account tenant list` shows.
+    pub display_name: String,
+    /// Its first domain.
+    pub default_domain: String,
+}
+
+impl Default for Tenant {
+    fn default() -> Self {
+        Self {
+            id: Uuid::nil(),
+            display_name: "Dryarc".into(),
+            default_domain: "dryarc.onmicrosoft.com".into(),
+        }
+    }
+}
+
+/// A subscription of the tenant.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Subscription {
+    /// Its id; nil means "draw one".
+    pub id: Uuid,
+    /// Its display name.
+    pub name: String,
+}
+
+/// A service principal that may log in.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Principal {
+    /// The application's (client) id; nil means "draw one".
+    pub client_id: Uuid,
+    /// Its client secret; empty means "draw one". It protects nothing outside of the simulation.
+    pub secret: String,
+    /// The object id of the principal; nil means "draw one".
+    pub object_id: Uuid,
+    /// Its display name.
+    pub name: String,
+}
+
+impl std::fmt::Debug for Principal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Principal")
+            .field("client_id", &self.client_id)
+            .field("object_id", &self.object_id)
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where the registration of a namespace ends.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum RegistrationOutcome {
+    /// `Registered` after the delay.
+    #[default]
+    Registered,
+    /// `Registering` forever.
+    Stuck,
+    /// Back to `NotRegistered` after the delay.
+    Failed,
+}
+
+/// How a namespace registers. Microsoft documents up to ten minutes; recordings of real subscriptions show 71 s.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Registration {
+    /// World seconds from the request to the outcome.
+    pub seconds: u64,
+    /// The outcome.
+    pub outcome: RegistrationOutcome,
+    /// Whether the namespace is registered from the start.
+    pub registered: bool,
+}
+
+impl Default for Registration {
+    fn default() -> Self {
+        Self { seconds: 71, outcome: RegistrationOutcome::Registered, registered: false }
+    }
+}
+
+/// How a long-running operation shows its state to the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Style {
+    /// `Azure-AsyncOperation` header: an operation status document.
+    AsyncOperation,
+    /// `Location` header: 202 while it runs, then the final reply.
+    Location,
+    /// Both headers, for the same operation.
+    Both,
+    /// No header: the resource's own `provisioningState`.
+    Body,
+    /// Done before the reply leaves; no operation at all.
+    Immediate,
+}
+
+/// Style and timing of one kind of operation. Fields that are left out keep the built-in values of the type.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct OperationProfile {
+    /// World milliseconds from the request to its end.
+    pub millis: Option<u64>,
+    /// World seconds that `Retry-After` speaks of.
+    pub retry_after: Option<u64>,
+    /// How it is shown.
+    pub style: Option<Style>,
+}
+
+/// What the Arc service hands out as the current agent release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Release {
+    /// Version of the agents.
+    pub agent_version: String,
+    /// Repository of the agents' chart in the registry, without host and tag.
+    pub registry_path: String,
+}
+
+impl Default for Release {
+    fn default() -> Self {
+        Self {
+            agent_version: "1.37.2".into(),
+            registry_path: "azurearck8s/batch1/stable/azure-arc-k8sagents".into(),
+        }
+    }
+}
+
+/// Whether callers must show a token.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Authentication {
+    /// Tokens are required and checked.
+    #[default]
+    Required,
+    /// No token is looked at; every caller is the first principal.
+    None,
+}
+
+/// The cloud of one world.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Profile {
+    /// The directory.
+    pub tenant: Tenant,
+    /// Subscriptions; empty means one with a drawn id.
+    pub subscriptions: Vec<Subscription>,
+    /// Service principals; empty means one with drawn ids.
+    pub principals: Vec<Principal>,
+    /// Regions that exist, by name (`eastus`); empty means every known one.
+    pub regions: Vec<String>,
+    /// Registration by namespace; names compare without case. `*` is the rule for all others.
+    pub registration: BTreeMap<String, Registration>,
+    /// Long-running operations by type and verb, such as `Microsoft.Kubernetes/connectedClusters/write`; names compare
+    /// without case.
+    pub operations: BTreeMap<String, OperationProfile>,
+    /// The agents' release.
+    pub release: Release,
+    /// Whether tokens are checked.
+    pub authentication: Authentication,
+    /// Refuse API versions that the type does not list instead of serving the nearest known one.
+    pub strict: bool,
+}
+
+fn draw(id: &mut Uuid, seed: Seed, label: &str) {
+    if id.is_nil() {
+        *id = seed.uuid(label);
+    }
+}
+
+fn without_case<'a, T>(map: &'a BTreeMap<String, T>, name: &str) -> Option<&'a T> {
+    map.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+}
+
+impl Profile {
+    /// The profile with every identifier that was left open drawn from `seed`, and at least one subscription and one
+    /// service principal. Filling a filled profile changes nothing.
+    #[must_use]
+    pub fn filled(mut self, seed: Seed) -> Self {
+        draw(&mut self.tenant.id, seed, "profile/tenant");
+        if self.subscriptions.is_empty() {
+            self.subscriptions.push(Subscription::default());
+        }
+        for (index, subscription) in self.subscriptions.iter_mut().enumerate() {
+            draw(&mut subscription.id, seed, &format!("profile/subscription/{index}"));
+            if subscription.name.is_empty() {
+                subscription.name = format!("Dryarc subscription {}", index + 1);
+            }
+        }
+        if self.principals.is_empty() {
+            self.principals.push(Principal::default());
+        }
+        for (index, principal) in self.principals.iter_mut().enumerate() {
+            draw(&mut principal.client_id, seed, &format!("profile/client/{index}"));
+            draw(&mut principal.object_id, seed, &format!("profile/object/{index}"));
+            if principal.secret.is_empty() {
+                let secret = seed.uuid(&format!("profile/secret/{index}"));
+                principal.secret = format!("dryarc~{}", secret.simple());
+            }
+            if principal.name.is_empty() {
+                principal.name = format!("dryarc-onboarding-{}", index + 1);
+            }
+        }
+        self
+    }
+
+    /// How `namespace` registers.
+    #[must_use]
+    pub fn registration(&self, namespace: &str) -> Registration {
+        without_case(&self.registration, namespace)
+            .or_else(|| self.registration.get("*"))
+            .copied()
+            .unwrap_or_default()
+    }
+
+    /// What this profile says about an operation such as `Microsoft.Kubernetes/connectedClusters/write`.
+    #[must_use]
+    pub fn operation(&self, name: &str) -> OperationProfile {
+        without_case(&self.operations, name).copied().unwrap_or_default()
+    }
+
+    /// The subscription with this id, if the tenant has it.
+    #[must_use]
+    pub fn subscription(&self, id: &str) -> Option<&Subscription> {
+        let id = Uuid::try_parse(id).ok()?;
+        self.subscriptions.iter().find(|subscription| subscription.id == id)
+    }
+
+    /// The principal with this client id.
+    #[must_use]
+    pub fn principal(&self, client_id: &str) -> Option<&Principal> {
+        let id = Uuid::try_parse(client_id).ok()?;
+        self.principals.iter().find(|principal| principal.client_id == id)
+    }
+}
+
+impl Registration {
+    /// World time from the request to the outcome.
+    #[must_use]
+    pub fn delay(&self) -> Duration {
+        Duration::from_secs(self.seconds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_out_is_drawn_from_the_seed_and_what_is_given_stays() {
+        let given = Uuid::from_u128(7);
+        let profile = Profile {
+            subscriptions: vec![Subscription { id: given, name: "mine".into() }, Subscription::default()],
+            ..Profile::default()
+        };
+        let filled = profile.clone().filled(Seed::new(1));
+        assert_eq!(filled.subscriptions[0].id, given);
+        assert!(!filled.subscriptions[1].id.is_nil());
+        assert_eq!(filled, profile.clone().filled(Seed::new(1)));
+        assert_ne!(filled.tenant.id, profile.filled(Seed::new(2)).tenant.id);
+        assert_eq!(filled, filled.clone().filled(Seed::new(3)));
+    }
+
+    #[test]
+    fn an_unknown_key_in_a_profile_is_an_error() {
+        assert!(serde_json::from_str::<Profile>(r#"{"tennant":{}}"#).is_err());
+        let text = r#"{"registration":{"microsoft.kubernetes":{"seconds":600,"outcome":"stuck"}}}"#;
+        let profile: Profile = serde_json::from_str(text).unwrap();
+        let registration = profile.registration("Microsoft.Kubernetes");
+        assert_eq!((registration.seconds, registration.outcome), (600, RegistrationOutcome::Stuck));
+        assert_eq!(profile.registration("Microsoft.Compute").seconds, 71);
+    }
+}
