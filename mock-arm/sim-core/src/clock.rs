@@ -82,12 +82,12 @@ pub struct Advanced {
 /// A process elsewhere that lives by this clock.
 #[derive(Debug, Default)]
 pub(crate) struct Remote {
-    /// The last state this process said it has dealt with.
-    pub(crate) acked: u64,
     /// Its next deadline, if it sleeps.
     pub(crate) next: Option<Nanos>,
     /// Whether it must answer before the world is quiet.
     pub(crate) awaited: Option<u64>,
+    /// Whether it said that it is at work.
+    pub(crate) busy: bool,
 }
 
 #[derive(Debug)]
@@ -125,7 +125,7 @@ impl State {
     }
 
     fn idle(&self) -> bool {
-        self.busy == 0 && self.remotes.values().all(|remote| remote.awaited.is_none())
+        self.busy == 0 && self.remotes.values().all(|remote| remote.awaited.is_none() && !remote.busy)
     }
 }
 
@@ -455,12 +455,28 @@ impl Clock {
         self.0.lock().earliest()
     }
 
-    pub(crate) fn add_remote(&self) -> u64 {
+    /// Whether nobody is known to be at work.
+    pub(crate) fn idle(&self) -> bool {
+        self.0.lock().idle()
+    }
+
+    /// Adds a remote; one that is `expected` counts as busy until it has parked for the first time.
+    pub(crate) fn add_remote(&self, expected: bool) -> u64 {
         let mut state = self.0.lock();
         state.next_remote += 1;
         let id = state.next_remote;
-        state.remotes.insert(id, Remote::default());
+        state.remotes.insert(id, Remote { busy: expected, ..Remote::default() });
+        self.0.touch(&mut state);
         id
+    }
+
+    /// A remote is at work.
+    pub(crate) fn remote_busy(&self, id: u64) {
+        let mut state = self.0.lock();
+        if let Some(remote) = state.remotes.get_mut(&id) {
+            remote.busy = true;
+        }
+        self.0.touch(&mut state);
     }
 
     pub(crate) fn remove_remote(&self, id: u64) {
@@ -473,8 +489,8 @@ impl Clock {
     pub(crate) fn parked(&self, id: u64, acked: u64, next: Option<Nanos>) {
         let mut state = self.0.lock();
         if let Some(remote) = state.remotes.get_mut(&id) {
-            remote.acked = acked;
             remote.next = next;
+            remote.busy = false;
             if remote.awaited.is_some_and(|version| version <= acked) {
                 remote.awaited = None;
             }

@@ -3,7 +3,10 @@
 //! The process that owns the world serves its clock on a loopback port ([`serve`]); a child follows it
 //! ([`ClockLink::follow`]). The owner announces every jump and change of speed; the child says when it is quiet and what its
 //! next deadline is, so that [`Clock::advance`] steps through the child's deadlines too and waits for it in between.
-//! Lines of JSON over TCP; the first line of a child is the secret.
+//! Lines of JSON over TCP; the first line of a child is the secret and, if the owner reserved one, its seat.
+//!
+//! A process that is just starting has not joined yet. Whoever starts it reserves a [`Seat`] first, so that the world does not
+//! count as quiet before the child has joined and found something to wait for.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -18,11 +21,13 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::clock::{Clock, Mode};
 use crate::timers::Nanos;
 
-/// Where a clock can be followed. Its text form (`address/secret`) is what a child is given in its environment.
+/// Where a clock can be followed. Its text form (`address/secret`, with `#seat` behind it for a reserved seat) is what a
+/// child is given in its environment.
 #[derive(Clone)]
 pub struct ClockLink {
     address: SocketAddr,
     secret: String,
+    seat: Option<u64>,
 }
 
 impl fmt::Debug for ClockLink {
@@ -33,13 +38,14 @@ impl fmt::Debug for ClockLink {
 
 impl fmt::Display for ClockLink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.address, self.secret)
+        write!(f, "{}/{}", self.address, self.secret)?;
+        self.seat.map_or(Ok(()), |seat| write!(f, "#{seat}"))
     }
 }
 
 /// A text that is not `address/secret`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a clock link is written as ADDRESS:PORT/SECRET")]
+#[error("a clock link is written as ADDRESS:PORT/SECRET, with #SEAT behind it for a reserved seat")]
 pub struct BadClockLink;
 
 impl FromStr for ClockLink {
@@ -47,7 +53,11 @@ impl FromStr for ClockLink {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (address, secret) = text.split_once('/').ok_or(BadClockLink)?;
-        Ok(Self { address: address.parse().map_err(|_| BadClockLink)?, secret: secret.into() })
+        let (secret, seat) = match secret.split_once('#') {
+            Some((secret, seat)) => (secret, Some(seat.parse().map_err(|_| BadClockLink)?)),
+            None => (secret, None),
+        };
+        Ok(Self { address: address.parse().map_err(|_| BadClockLink)?, secret: secret.into(), seat })
     }
 }
 
@@ -59,11 +69,12 @@ struct Position {
     speed: Option<f64>,
 }
 
-/// What a child says: it has dealt with everything up to `version` and sleeps until `next`.
+/// What a child says: it is at work, or it has dealt with everything up to `version` and sleeps until `next`.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
-struct Parked {
-    version: u64,
-    next: Option<Nanos>,
+#[serde(rename_all = "lowercase")]
+enum Report {
+    Busy,
+    Parked { version: u64, next: Option<Nanos> },
 }
 
 /// Serves `clock` on a free loopback port until the returned handle is dropped or aborted.
@@ -72,7 +83,7 @@ struct Parked {
 /// When no port can be bound.
 pub async fn serve(clock: Clock, secret: String) -> std::io::Result<(ClockLink, ClockServer)> {
     let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await?;
-    let link = ClockLink { address: listener.local_addr()?, secret: secret.clone() };
+    let link = ClockLink { address: listener.local_addr()?, secret: secret.clone(), seat: None };
     let task = tokio::spawn(async move {
         let mut children = tokio::task::JoinSet::new();
         while let Ok((stream, _)) = listener.accept().await {
@@ -93,8 +104,24 @@ impl Drop for ClockServer {
     }
 }
 
-/// Forgets the remote when its connection ends.
-struct Seat(Clock, u64);
+/// A child's place at the clock. While it is held and the child has not joined and gone quiet, the world is not quiet; keep
+/// it as long as the child lives.
+#[derive(Debug)]
+pub struct Seat(Clock, u64);
+
+impl Seat {
+    /// Reserves a place for a child that is about to be started.
+    #[must_use]
+    pub fn reserve(clock: &Clock) -> Self {
+        Self(clock.clone(), clock.add_remote(true))
+    }
+
+    /// The text of a link with this seat, made from the text of the link without.
+    #[must_use]
+    pub fn link(&self, link: &str) -> String {
+        format!("{link}#{}", self.1)
+    }
+}
 
 impl Drop for Seat {
     fn drop(&mut self) {
@@ -106,11 +133,17 @@ async fn serve_child(clock: Clock, stream: TcpStream, secret: String) -> Option<
     stream.set_nodelay(true).ok()?;
     let (read, mut write) = stream.into_split();
     let mut lines = BufReader::new(read).lines();
-    if lines.next_line().await.ok()?? != secret {
+    let hello = lines.next_line().await.ok()??;
+    let (given, reserved) =
+        hello.split_once(' ').map_or((hello.as_str(), None), |(given, seat)| (given, Some(seat)));
+    if given != secret {
         return None;
     }
     let mut changed = clock.subscribe();
-    let seat = Seat(clock.clone(), clock.add_remote());
+    let seat = match reserved {
+        Some(id) => Seat(clock.clone(), id.parse().ok()?),
+        None => Seat(clock.clone(), clock.add_remote(false)),
+    };
     loop {
         changed.borrow_and_update();
         let (version, now, speed) = clock.position();
@@ -122,8 +155,10 @@ async fn serve_child(clock: Clock, stream: TcpStream, secret: String) -> Option<
                     break;
                 }
                 line = lines.next_line() => {
-                    let parked: Parked = serde_json::from_str(&line.ok()??).ok()?;
-                    clock.parked(seat.1, parked.version, parked.next);
+                    match serde_json::from_str(&line.ok()??).ok()? {
+                        Report::Busy => clock.remote_busy(seat.1),
+                        Report::Parked { version, next } => clock.parked(seat.1, version, next),
+                    }
                 }
             }
         }
@@ -140,7 +175,8 @@ impl ClockLink {
         stream.set_nodelay(true)?;
         let (read, mut write) = stream.into_split();
         let refused = || std::io::Error::other(format!("{} refused this process", self.address));
-        write.write_all(format!("{}\n", self.secret).as_bytes()).await?;
+        let seat = self.seat.map(|seat| format!(" {seat}")).unwrap_or_default();
+        write.write_all(format!("{}{seat}\n", self.secret).as_bytes()).await?;
         let mut lines = BufReader::new(read).lines();
         let first = lines.next_line().await?.ok_or_else(refused)?;
         let first: Position = serde_json::from_str(&first).map_err(|_| refused())?;
@@ -161,10 +197,13 @@ async fn follow(
     let mut said = None;
     loop {
         // Reading goes on while this process works, so that a jump never waits behind its own answer.
-        let quiet = async {
+        let news = async {
             activity.borrow_and_update();
+            if said != Some(Report::Busy) && !clock.idle() {
+                return Some(Report::Busy);
+            }
             clock.quiet().await;
-            let parked = Parked { version, next: clock.next_deadline() };
+            let parked = Report::Parked { version, next: clock.next_deadline() };
             if said.as_ref() != Some(&parked) {
                 return Some(parked);
             }
@@ -179,10 +218,10 @@ async fn follow(
                 version = position.version;
                 clock.follow(position.now, position.speed);
             }
-            parked = quiet => {
-                if let Some(parked) = parked {
-                    say(&mut write, &parked).await?;
-                    said = Some(parked);
+            report = news => {
+                if let Some(report) = report {
+                    say(&mut write, &report).await?;
+                    said = Some(report);
                 }
             }
         }
@@ -227,6 +266,22 @@ mod tests {
             seen.push(tick);
         }
         assert_eq!(seen, [300, 600, 900]);
+    }
+
+    #[tokio::test]
+    async fn the_world_is_not_quiet_before_an_expected_child_has_joined() {
+        let owner = Clock::new(Mode::Manual, Timestamp::UNIX_EPOCH);
+        let (link, _server) = serve(owner.clone(), "secret".into()).await.unwrap();
+        let seat = Seat::reserve(&owner);
+        assert!(!owner.idle());
+        let child = seat.link(&link.to_string()).parse::<ClockLink>().unwrap().follow().await.unwrap();
+        let work = child.busy();
+        let waiting = owner.clone();
+        let quiet = tokio::spawn(async move { waiting.quiet().await });
+        owner.wall_sleep(Duration::from_millis(20)).await;
+        assert!(!quiet.is_finished());
+        drop(work);
+        assert!(quiet.await.unwrap());
     }
 
     #[tokio::test]

@@ -1,2 +1,82 @@
-//! Figures.
-fn main() {}
+//! Figures: a program with a report, not a test. Build everything first:
+//! `cargo build --release --workspace --bins`, then `cargo run --release -p e2e-tests --bin bench`.
+//!
+//! It measures the start of the fake cloud and of the embedded cluster as separate processes, the whole quickstart as a user
+//! runs it, and requests per second beside a bare axum handler behind the same TLS in the same run.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the report is what this program is for")]
+
+mod load;
+mod server;
+mod start;
+
+use std::process::ExitCode;
+
+/// One line of the report.
+struct Line {
+    what: &'static str,
+    figure: String,
+    target: &'static str,
+    met: bool,
+}
+
+fn report(lines: &[Line]) {
+    println!("{:<46} {:>22}   {:<28} met", "what", "figure", "target");
+    for Line { what, figure, target, met } in lines {
+        println!("{what:<46} {figure:>22}   {target:<28} {}", if *met { "yes" } else { "NO" });
+    }
+}
+
+fn measure() -> Result<Vec<Line>, String> {
+    let mut lines = Vec::new();
+    let cloud = start::cloud()?;
+    lines.push(Line {
+        what: "mock-arm, cold start to ready (median)",
+        figure: format!("{:.1} ms", cloud.ready_ms),
+        target: "at most 20 ms",
+        met: cloud.ready_ms <= 20.0,
+    });
+    lines.push(Line {
+        what: "mock-arm, idle resident memory",
+        figure: format!("{:.1} MiB", cloud.resident_mib),
+        target: "at most 12 MiB",
+        met: cloud.resident_mib <= 12.0,
+    });
+    let cluster = start::cluster()?;
+    lines.push(Line {
+        what: "embedded cluster, start to ready (median)",
+        figure: format!("{:.1} ms", cluster.ready_ms),
+        target: "at most 100 ms",
+        met: cluster.ready_ms <= 100.0,
+    });
+    let tour = start::quickstart()?;
+    lines.push(Line {
+        what: "quickstart, whole (median)",
+        figure: format!("{:.2} s", tour / 1000.0),
+        target: "at most 3 s",
+        met: tour <= 3000.0,
+    });
+    let compared = load::compare()?;
+    println!("GET resource group: {:.0} requests/s; bare axum handler: {:.0} requests/s", compared.subject, compared.floor);
+    let share = 100.0 * compared.subject / compared.floor;
+    lines.push(Line {
+        what: "GET resource group beside a bare axum handler",
+        figure: format!("{share:.0} %"),
+        target: "at least 85 %",
+        met: share >= 85.0,
+    });
+    Ok(lines)
+}
+
+fn main() -> ExitCode {
+    match measure() {
+        Ok(lines) => {
+            report(&lines);
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
