@@ -1,0 +1,111 @@
+//! CustomResourceDefinitions: names are accepted and the definition is established as it is written.
+//!
+//! The real server does this in controllers, some moments later. Conversion webhooks are refused by name.
+
+use serde_json::{Value, json};
+
+use crate::api::{Api, meta};
+use crate::registry::Kind;
+use crate::status::{Cause, Status};
+
+pub(super) fn on_create(api: &Api, kind: &Kind, definition: &mut Value) -> Result<(), Status> {
+    check(kind, definition)?;
+    complete(definition);
+    let now = meta::time(api.now());
+    let conflict = name_conflict(api, definition);
+    let condition = |name: &str, status: &str, reason: &str, message: &str| json!({"type": name, "status": status, "lastTransitionTime": now, "reason": reason, "message": message});
+    let conditions = match &conflict {
+        None => json!([
+            condition("NamesAccepted", "True", "NoConflicts", "no conflicts found"),
+            condition("Established", "True", "InitialNamesAccepted", "the initial names have been accepted"),
+        ]),
+        Some(problem) => json!([
+            condition("NamesAccepted", "False", "MultipleNamesConflict", problem),
+            condition("Established", "False", "NotAccepted", "not all names are accepted"),
+        ]),
+    };
+    let storage = storage_version(definition);
+    let names = definition["spec"]["names"].clone();
+    let status = meta::child(definition, "status");
+    status.insert("conditions".into(), conditions);
+    status.insert(
+        "acceptedNames".into(),
+        if conflict.is_none() { names } else { json!({"kind": "", "plural": ""}) },
+    );
+    status.insert("storedVersions".into(), json!([storage]));
+    Ok(())
+}
+
+pub(super) fn on_update(definition: &mut Value) {
+    complete(definition);
+    let (storage, names) = (storage_version(definition), definition["spec"]["names"].clone());
+    let status = meta::child(definition, "status");
+    status.insert("acceptedNames".into(), names);
+    let stored = status.entry("storedVersions").or_insert_with(|| json!([]));
+    if let Some(stored) = stored.as_array_mut().filter(|stored| !stored.contains(&json!(storage))) {
+        stored.push(json!(storage));
+    }
+}
+
+fn complete(definition: &mut Value) {
+    let spec = meta::child(definition, "spec");
+    spec.entry("conversion").or_insert_with(|| json!({"strategy": "None"}));
+    let names = meta::as_map(spec.entry("names").or_insert(Value::Null));
+    if let Some(kind) = names.get("kind").and_then(Value::as_str).map(ToOwned::to_owned) {
+        names.entry("listKind").or_insert_with(|| format!("{kind}List").into());
+        names.entry("singular").or_insert_with(|| kind.to_lowercase().into());
+    }
+}
+
+fn storage_version(definition: &Value) -> String {
+    let versions = definition["spec"]["versions"].as_array();
+    let storage = versions.into_iter().flatten().find(|version| version["storage"] == true);
+    storage.map(|version| meta::text(version, "/name").to_owned()).unwrap_or_default()
+}
+
+fn check(kind: &Kind, definition: &Value) -> Result<(), Status> {
+    let mut causes = Vec::new();
+    let mut need = |good: bool, reason: &str, field: &str, message: String| {
+        if !good {
+            causes.push(Cause::new(reason, field, message));
+        }
+    };
+    let text = |pointer: &str| meta::text(definition, pointer);
+    for (field, pointer) in [
+        ("spec.group", "/spec/group"),
+        ("spec.names.plural", "/spec/names/plural"),
+        ("spec.names.kind", "/spec/names/kind"),
+        ("spec.scope", "/spec/scope"),
+    ] {
+        need(!text(pointer).is_empty(), "FieldValueRequired", field, "Required value".into());
+    }
+    let expected = format!("{}.{}", text("/spec/names/plural"), text("/spec/group"));
+    let name = meta::name(definition);
+    need(
+        name == expected,
+        "FieldValueInvalid",
+        "metadata.name",
+        format!("Invalid value: \"{name}\": must be spec.names.plural+\".\"+spec.group"),
+    );
+    let versions = definition["spec"]["versions"].as_array();
+    let stored = versions.into_iter().flatten().filter(|version| version["storage"] == true).count();
+    need(
+        stored == 1,
+        "FieldValueInvalid",
+        "spec.versions",
+        "Invalid value: must have exactly one version marked as storage version".into(),
+    );
+    if text("/spec/conversion/strategy") == "Webhook" {
+        return Err(Status::not_modelled("conversion of custom resources by webhook"));
+    }
+    if causes.is_empty() { Ok(()) } else { Err(Status::invalid(kind, name, &causes)) }
+}
+
+/// Another kind of the same group that has one of the names already.
+fn name_conflict(api: &Api, definition: &Value) -> Option<String> {
+    let (group, plural) =
+        (meta::text(definition, "/spec/group"), meta::text(definition, "/spec/names/plural"));
+    let kind = meta::text(definition, "/spec/names/kind");
+    let taken = api.registry().by_kind(group, kind).filter(|other| other.plural != plural)?;
+    Some(format!("\"{kind}\" is already in use by {}", taken.plural))
+}

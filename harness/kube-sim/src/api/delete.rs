@@ -1,0 +1,184 @@
+//! Delete: preconditions, finalizers, grace, propagation.
+
+use serde_json::Value;
+use sim_core::ledger::Txn;
+
+use super::read::prefix;
+use super::update::Target;
+use super::{Api, Caller, DeleteOptions, Listed, Propagation, Selection, convert, meta};
+use crate::registry::{DEFINITIONS, Kind, Sub};
+use crate::status::{Status, deleted};
+
+/// Finalizers by which the garbage collector is told what to do with dependents.
+const FOREGROUND: &str = "foregroundDeletion";
+const ORPHAN: &str = "orphan";
+
+/// Whether a stored object is only waiting to be removed.
+pub(super) fn is_finished(kind: &Kind, object: &Value) -> bool {
+    let grace = object.pointer("/metadata/deletionGracePeriodSeconds").and_then(Value::as_i64).unwrap_or(0);
+    meta::is_deleting(object)
+        && meta::finalizers(object).next().is_none()
+        && grace == 0
+        && !(kind.is("", "Namespace") && has_content_finalizers(object))
+}
+
+fn has_content_finalizers(namespace: &Value) -> bool {
+    namespace.pointer("/spec/finalizers").and_then(Value::as_array).is_some_and(|list| !list.is_empty())
+}
+
+impl Api {
+    /// Deletes an object, or starts to: finalizers, a namespace's content or a pod's grace keep it for a while.
+    /// Returns the object as it stays, or a `Status` of success when it is gone.
+    ///
+    /// # Errors
+    /// 404 when there is none, 409 when a precondition does not hold.
+    pub fn delete(
+        &self,
+        caller: &Caller,
+        kind: &Kind,
+        namespace: Option<&str>,
+        name: &str,
+        options: &DeleteOptions,
+    ) -> Result<Value, Status> {
+        let target = Target { caller, kind, sub: Sub::Main, namespace, name };
+        self.transact(kind, options.dry_run, |txn| self.delete_in(txn, target, options))
+    }
+
+    /// Deletes every object that `selection` wants, each on its own, and returns them as they were.
+    ///
+    /// # Errors
+    /// The first refusal other than 404.
+    pub fn delete_collection(
+        &self,
+        caller: &Caller,
+        kind: &Kind,
+        namespace: Option<&str>,
+        selection: &Selection,
+        options: &DeleteOptions,
+    ) -> Result<Listed, Status> {
+        let listed = self.list(kind, namespace, selection)?;
+        for item in &listed.items {
+            match self.delete(caller, kind, meta::namespace(item), meta::name(item), options) {
+                Err(status) if !status.is_not_found() => return Err(status),
+                _ => {}
+            }
+        }
+        Ok(listed)
+    }
+
+    fn delete_in(
+        &self,
+        txn: &mut Txn<'_>,
+        target: Target<'_>,
+        options: &DeleteOptions,
+    ) -> Result<Value, Status> {
+        let kind = target.kind;
+        let live = Self::live(txn, target)?;
+        check_preconditions(kind, &live, options)?;
+        let mut object = live.clone();
+        apply_propagation(&mut object, options.propagation);
+        self.mark(kind, &mut object, options.grace);
+        if kind.table() == DEFINITIONS {
+            delete_customs(txn, &object);
+        }
+        if is_finished(kind, &object) {
+            txn.delete(kind.table(), &target.key());
+            return Ok(deleted(kind, target.name, meta::uid(&object)));
+        }
+        if object == live {
+            return Ok(convert::from_storage(kind, live));
+        }
+        let stored = Self::put(txn, kind, &target.key(), object);
+        Ok(convert::from_storage(kind, stored))
+    }
+
+    /// Sets the deletion time; a later request can only shorten the grace.
+    fn mark(&self, kind: &Kind, object: &mut Value, wanted: Option<i64>) {
+        let grace = grace(kind, object, wanted);
+        let now = self.now();
+        let already = meta::is_deleting(object);
+        let before = object.pointer("/metadata/deletionGracePeriodSeconds").and_then(Value::as_i64);
+        if already && before.is_none_or(|before| before <= grace) {
+            return;
+        }
+        let end = now.checked_add(jiff::SignedDuration::from_secs(grace)).unwrap_or(now);
+        let count = !already && kind.generation;
+        let metadata = meta::metadata(object);
+        metadata.insert("deletionTimestamp".into(), meta::time(end).into());
+        metadata.insert("deletionGracePeriodSeconds".into(), grace.into());
+        if count && let Some(generation) = metadata.get("generation").and_then(Value::as_i64) {
+            metadata.insert("generation".into(), (generation + 1).into());
+        }
+        if kind.is("", "Namespace") {
+            metadata.shift_remove("deletionGracePeriodSeconds");
+            meta::child(object, "status").insert("phase".into(), "Terminating".into());
+        }
+    }
+}
+
+/// Only pods end with grace, and only those that a kubelet looks after.
+fn grace(kind: &Kind, object: &Value, wanted: Option<i64>) -> i64 {
+    if !kind.is("", "Pod") || meta::text(object, "/spec/nodeName").is_empty() {
+        return 0;
+    }
+    if matches!(meta::text(object, "/status/phase"), "Succeeded" | "Failed") {
+        return 0;
+    }
+    let own = object.pointer("/spec/terminationGracePeriodSeconds").and_then(Value::as_i64);
+    wanted.or(own).unwrap_or(30).max(0)
+}
+
+fn check_preconditions(kind: &Kind, live: &Value, options: &DeleteOptions) -> Result<(), Status> {
+    let name = meta::name(live);
+    if let Some(uid) = options.uid.as_deref().filter(|uid| *uid != meta::uid(live)) {
+        let own = meta::uid(live);
+        let why = format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {own}");
+        return Err(Status::conflict(kind, name, &why));
+    }
+    let own = meta::text(live, "/metadata/resourceVersion");
+    if let Some(version) = options.resource_version.as_deref().filter(|version| *version != own) {
+        let why = format!(
+            "Precondition failed: ResourceVersion in precondition: {version}, ResourceVersion in object meta: {own}"
+        );
+        return Err(Status::conflict(kind, name, &why));
+    }
+    Ok(())
+}
+
+fn apply_propagation(object: &mut Value, propagation: Option<Propagation>) {
+    match propagation {
+        Some(Propagation::Foreground) => {
+            meta::remove_finalizer(object, ORPHAN);
+            meta::add_finalizer(object, FOREGROUND);
+        }
+        Some(Propagation::Orphan) => {
+            meta::remove_finalizer(object, FOREGROUND);
+            meta::add_finalizer(object, ORPHAN);
+        }
+        Some(Propagation::Background) => {
+            meta::remove_finalizer(object, FOREGROUND);
+            meta::remove_finalizer(object, ORPHAN);
+        }
+        None => {}
+    }
+}
+
+/// Custom resources go with their definition, whatever their finalizers say; the real server waits for those.
+fn delete_customs(txn: &mut Txn<'_>, definition: &Value) {
+    let (group, plural) =
+        (meta::text(definition, "/spec/group"), meta::text(definition, "/spec/names/plural"));
+    let table = format!("{group}/{plural}");
+    let keys: Vec<String> = txn.scan(&table, "").map(|(key, _)| key.to_owned()).collect();
+    for key in keys {
+        txn.delete(&table, &key);
+    }
+}
+
+impl Api {
+    /// How many objects of a kind live in a namespace.
+    #[must_use]
+    pub fn count(&self, kind: &Kind, namespace: Option<&str>) -> usize {
+        let prefix = prefix(kind, namespace);
+        self.ledger().read(|view| view.scan(kind.table(), &prefix).count())
+    }
+}

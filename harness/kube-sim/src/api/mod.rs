@@ -1,0 +1,187 @@
+//! The verbs, as synchronous functions over one transaction of the ledger.
+//!
+//! Objects are JSON. What is stored carries its `resourceVersion`, which is the revision of the commit that wrote it;
+//! there is one count for all kinds. Nothing here knows HTTP, and nothing here awaits.
+
+mod caller;
+mod meta_update;
+mod options;
+mod read;
+mod selector;
+
+mod admission;
+mod convert;
+mod create;
+mod delete;
+pub mod meta;
+mod patching;
+mod scale;
+mod seams;
+mod services;
+mod structural;
+mod update;
+
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use sim_core::clock::Clock;
+use sim_core::journal::Journal;
+use sim_core::ledger::{Ledger, Txn, Watch};
+use sim_core::seed::{Seed, Stream};
+
+use crate::registry::{DEFINITIONS, Kind, Registry};
+use crate::status::Status;
+
+pub use crate::registry::Sub;
+pub use caller::Caller;
+pub use options::{DeleteOptions, Listed, Patch, PatchOptions, Propagation, Selection, WriteOptions};
+pub use selector::{FieldSelector, LabelSelector};
+
+/// The letters of generated names: no vowels, so that no words come out.
+const NAME_LETTERS: &str = "bcdfghjklmnpqrstvwxz2456789";
+
+/// The API of one cluster. Cheap to clone; clones are the same cluster.
+#[derive(Clone)]
+pub struct Api(Arc<Inner>);
+
+struct Inner {
+    clock: Clock,
+    ledger: Ledger,
+    registry: Registry,
+    journal: Journal,
+    seed: Seed,
+    uids: Stream,
+    names: Stream,
+}
+
+impl fmt::Debug for Api {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Api").field("registry", &self.0.registry).finish_non_exhaustive()
+    }
+}
+
+impl Api {
+    /// An API over an empty ledger. Ids are drawn from `seed` under the cluster's `name`.
+    #[must_use]
+    pub fn new(name: &str, clock: Clock, journal: Journal, seed: Seed) -> Self {
+        Self(Arc::new(Inner {
+            clock,
+            ledger: Ledger::new(),
+            registry: Registry::builtin(),
+            journal,
+            seed,
+            uids: seed.stream(&format!("kube/{name}/uid")),
+            names: seed.stream(&format!("kube/{name}/name")),
+        }))
+    }
+
+    /// The world's clock.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// Where the objects are.
+    #[must_use]
+    pub fn ledger(&self) -> &Ledger {
+        &self.0.ledger
+    }
+
+    /// Which kinds exist.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.0.registry
+    }
+
+    /// The world's journal.
+    #[must_use]
+    pub fn journal(&self) -> &Journal {
+        &self.0.journal
+    }
+
+    /// The world's seed.
+    #[must_use]
+    pub fn seed(&self) -> Seed {
+        self.0.seed
+    }
+
+    /// The world's time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// The kind of this name in its preferred version.
+    ///
+    /// # Errors
+    /// 404 when there is none.
+    pub fn kind(&self, group: &str, kind: &str) -> Result<Arc<Kind>, Status> {
+        self.0.registry.by_kind(group, kind).ok_or_else(Status::no_such_path)
+    }
+
+    /// Five letters for a generated name.
+    #[must_use]
+    pub fn name_suffix(&self) -> String {
+        self.0.names.text(5, NAME_LETTERS)
+    }
+
+    /// Changes of a kind that come after revision `from`, in storage form: keys are `namespace/name` or `name`.
+    ///
+    /// # Errors
+    /// 410 when `from` is too old; list again then.
+    pub fn watch(&self, kind: &Kind, from: u64) -> Result<Watch, Status> {
+        self.0.ledger.watch(kind.table(), "", from).map_err(|compacted| {
+            Status::expired(format!("too old resource version: {from} ({})", compacted.oldest))
+        })
+    }
+
+    /// Runs one transaction; with `dry_run` its result is returned and its effects are undone. A write to
+    /// CustomResourceDefinitions changes the registry before this returns.
+    fn transact<T>(
+        &self,
+        kind: &Kind,
+        dry_run: bool,
+        work: impl FnOnce(&mut Txn<'_>) -> Result<T, Status>,
+    ) -> Result<T, Status> {
+        enum Stop<T> {
+            Refused(Status),
+            DryRun(T),
+        }
+        let outcome = self.0.ledger.write(|txn| {
+            let value = work(txn).map_err(Stop::Refused)?;
+            if dry_run {
+                return Err(Stop::DryRun(value));
+            }
+            Ok(value)
+        });
+        if kind.table() == DEFINITIONS && outcome.is_ok() {
+            self.reload_definitions();
+        }
+        match outcome {
+            Ok(value) | Err(Stop::DryRun(value)) => Ok(value),
+            Err(Stop::Refused(status)) => Err(status),
+        }
+    }
+
+    /// Makes the registry agree with the stored CustomResourceDefinitions: for use after a snapshot is restored.
+    pub fn reload_definitions(&self) {
+        let registry = &self.0.registry;
+        self.0.ledger.read(|view| {
+            registry.set_definitions(view.scan(DEFINITIONS, "").map(|(_, row)| &*row.value));
+        });
+    }
+
+    fn stored<'a>(txn: &'a Txn<'_>, kind: &Kind, key: &str) -> Option<&'a Value> {
+        txn.get(kind.table(), key).map(|row| &*row.value)
+    }
+
+    /// Writes `object` at `key` with the transaction's revision as its `resourceVersion`.
+    fn put(txn: &mut Txn<'_>, kind: &Kind, key: &str, mut object: Value) -> Value {
+        let revision = txn.revision().to_string();
+        meta::metadata(&mut object).insert("resourceVersion".into(), revision.into());
+        txn.put(kind.table(), key, object.clone());
+        object
+    }
+}

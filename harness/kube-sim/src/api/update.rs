@@ -1,0 +1,201 @@
+//! Update and read-modify-write.
+
+use serde_json::Value;
+use sim_core::ledger::Txn;
+
+use super::create::fit_to_path;
+use super::{Api, Caller, WriteOptions, admission, convert, delete, meta, meta_update, scale, seams};
+use crate::registry::{Kind, Sub};
+use crate::status::{Cause, Status};
+
+/// What a write is about.
+#[derive(Clone, Copy)]
+pub(super) struct Target<'a> {
+    pub(super) caller: &'a Caller,
+    pub(super) kind: &'a Kind,
+    pub(super) sub: Sub,
+    pub(super) namespace: Option<&'a str>,
+    pub(super) name: &'a str,
+}
+
+/// Who records the owners of fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ownership {
+    /// The write does, by comparing before and after.
+    Track,
+    /// Nobody any more: an apply has done it.
+    Done,
+}
+
+impl Target<'_> {
+    pub(super) fn key(&self) -> String {
+        self.kind.key(self.namespace, self.name)
+    }
+}
+
+impl Api {
+    /// Replaces an object, or the part of it that `sub` names.
+    ///
+    /// # Errors
+    /// 404 when there is none, 409 when its `resourceVersion` or `uid` is not the one sent, 422 for wrong fields.
+    #[expect(clippy::too_many_arguments, reason = "a write is about this many things")]
+    pub fn update(
+        &self,
+        caller: &Caller,
+        kind: &Kind,
+        sub: Sub,
+        namespace: Option<&str>,
+        name: &str,
+        object: Value,
+        options: &WriteOptions,
+    ) -> Result<Value, Status> {
+        let target = Target { caller, kind, sub, namespace, name };
+        self.transact(kind, options.dry_run, |txn| {
+            let live = Self::live(txn, target)?;
+            if sub == Sub::Scale {
+                let wanted = scale::with_scale(kind, &live, &object)?;
+                let stored = self.replace(txn, target, &live, wanted, Ownership::Track)?;
+                return scale::of(kind, &stored);
+            }
+            let mut after = object;
+            fit_to_path(kind, namespace, &mut after)?;
+            check_name(kind, name, &mut after)?;
+            check_versions(kind, &live, &after)?;
+            convert::to_storage(kind, &mut after);
+            self.replace(txn, target, &live, after, Ownership::Track)
+                .map(|stored| convert::from_storage(kind, stored))
+        })
+    }
+
+    /// Reads an object, lets `change` alter it, and writes it, all in one transaction. Nothing is written when `change`
+    /// returns false. `change` sees the form of `kind`, or the `Scale` of it; it must not call this API.
+    ///
+    /// # Errors
+    /// 404 when there is none, 422 for wrong fields.
+    pub fn modify(
+        &self,
+        caller: &Caller,
+        kind: &Kind,
+        sub: Sub,
+        namespace: Option<&str>,
+        name: &str,
+        change: impl FnOnce(&mut Value) -> bool,
+    ) -> Result<Value, Status> {
+        let target = Target { caller, kind, sub, namespace, name };
+        self.transact(kind, false, |txn| {
+            let live = Self::live(txn, target)?;
+            let mut facet = Self::facet(kind, sub, &live)?;
+            if !change(&mut facet) {
+                return Ok(facet);
+            }
+            self.replace_facet(txn, target, &live, facet, Ownership::Track)
+        })
+    }
+
+    pub(super) fn live(txn: &Txn<'_>, target: Target<'_>) -> Result<Value, Status> {
+        let found = Self::stored(txn, target.kind, &target.key()).cloned();
+        found.ok_or_else(|| Status::not_found(target.kind, target.name))
+    }
+
+    /// What `sub` shows of a stored object.
+    pub(super) fn facet(kind: &Kind, sub: Sub, live: &Value) -> Result<Value, Status> {
+        if sub == Sub::Scale {
+            return scale::of(kind, live);
+        }
+        Ok(convert::from_storage(kind, live.clone()))
+    }
+
+    /// Writes what `sub` shows back, and returns what it shows afterwards.
+    pub(super) fn replace_facet(
+        &self,
+        txn: &mut Txn<'_>,
+        target: Target<'_>,
+        live: &Value,
+        mut facet: Value,
+        ownership: Ownership,
+    ) -> Result<Value, Status> {
+        let kind = target.kind;
+        if target.sub == Sub::Scale {
+            facet = scale::with_scale(kind, live, &facet)?;
+        } else {
+            convert::to_storage(kind, &mut facet);
+        }
+        let stored = self.replace(txn, target, live, facet, ownership)?;
+        Self::facet(kind, target.sub, &stored)
+    }
+
+    /// Puts `after`, in storage form, in the place of `live`. An object whose last finalizer goes while it is being
+    /// deleted goes too.
+    pub(super) fn replace(
+        &self,
+        txn: &mut Txn<'_>,
+        target: Target<'_>,
+        live: &Value,
+        mut after: Value,
+        ownership: Ownership,
+    ) -> Result<Value, Status> {
+        let Target { caller, kind, sub, .. } = target;
+        meta_update::hold_fixed(kind, sub, live, &mut after);
+        if meta_update::same(live, &after) && sub != Sub::Finalize {
+            return Ok(live.clone());
+        }
+        seams::complete(kind, &mut after);
+        admission::on_update(kind, live, &mut after)?;
+        seams::check(kind, &after, Some(live))?;
+        if meta_update::same(live, &after) && sub != Sub::Finalize {
+            return Ok(live.clone());
+        }
+        meta_update::count_generation(kind, live, &mut after);
+        if ownership == Ownership::Track {
+            seams::own(kind, sub, &caller.manager, Some(live), &mut after, self.now());
+        }
+        self.settle(txn, target, after)
+    }
+
+    /// Stores `after`, or removes the object when it was only waiting for this.
+    pub(super) fn settle(
+        &self,
+        txn: &mut Txn<'_>,
+        target: Target<'_>,
+        after: Value,
+    ) -> Result<Value, Status> {
+        let key = target.key();
+        if delete::is_finished(target.kind, &after) {
+            txn.delete(target.kind.table(), &key);
+            return Ok(after);
+        }
+        Ok(Self::put(txn, target.kind, &key, after))
+    }
+}
+
+pub(super) fn check_name(kind: &Kind, name: &str, object: &mut Value) -> Result<(), Status> {
+    let stated = meta::name(object);
+    if stated.is_empty() {
+        meta::metadata(object).insert("name".into(), name.into());
+    } else if stated != name {
+        return Err(Status::bad_request(format!(
+            "the name of the object ({stated}) does not match the name on the URL ({name})"
+        )));
+    }
+    let _ = kind;
+    Ok(())
+}
+
+fn check_versions(kind: &Kind, live: &Value, sent: &Value) -> Result<(), Status> {
+    let name = meta::name(live);
+    let version = meta::text(sent, "/metadata/resourceVersion");
+    if version.is_empty() && !kind.builtin {
+        let message = "Invalid value: 0: must be specified for an update";
+        let cause = Cause::new("FieldValueInvalid", "metadata.resourceVersion", message);
+        return Err(Status::invalid(kind, name, &[cause]));
+    }
+    let (own, stated) = (meta::uid(live), meta::uid(sent));
+    if !stated.is_empty() && stated != own {
+        let why = format!("Precondition failed: UID in precondition: {stated}, UID in object meta: {own}");
+        return Err(Status::conflict(kind, name, &why));
+    }
+    if !version.is_empty() && version != meta::text(live, "/metadata/resourceVersion") {
+        return Err(Status::outdated(kind, name));
+    }
+    Ok(())
+}
