@@ -1,0 +1,3 @@
+//! Resource providers.
+
+pub mod kubernetes;

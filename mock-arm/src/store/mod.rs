@@ -1,0 +1,64 @@
+//! Rows of Resource Manager in the ledger: which tables there are, and how keys are made.
+//!
+//! Keys are lower case, because ARM compares names without case; the rows keep the casing the caller last used. Every
+//! row is JSON that a snapshot can hold.
+
+pub mod groups;
+pub mod registrations;
+pub mod resources;
+pub mod time;
+
+use sim_core::ledger::{Row, Txn, View};
+
+/// Resource groups; the value is the group's wire form.
+pub const GROUPS: &str = "arm/groups";
+/// Resources; see [`resources`].
+pub const RESOURCES: &str = "arm/resources";
+/// Registration states of namespaces; see [`registrations`].
+pub const REGISTRATIONS: &str = "arm/registrations";
+/// Long-running operations; see [`crate::lro`].
+pub const OPERATIONS: &str = "arm/operations";
+/// Operations that wait for their moment, by that moment.
+pub const DUE: &str = "arm/due";
+
+/// What can be read from: a view or a transaction.
+pub trait Rows {
+    /// The row at `key`.
+    fn row(&self, table: &str, key: &str) -> Option<&Row>;
+    /// Rows whose key starts with `prefix`, in key order.
+    fn rows<'a>(&'a self, table: &'a str, prefix: &'a str) -> Box<dyn Iterator<Item = (&'a str, &'a Row)> + 'a>;
+}
+
+impl Rows for View<'_> {
+    fn row(&self, table: &str, key: &str) -> Option<&Row> {
+        self.get(table, key)
+    }
+
+    fn rows<'a>(&'a self, table: &'a str, prefix: &'a str) -> Box<dyn Iterator<Item = (&'a str, &'a Row)> + 'a> {
+        Box::new(self.scan(table, prefix))
+    }
+}
+
+impl Rows for Txn<'_> {
+    fn row(&self, table: &str, key: &str) -> Option<&Row> {
+        self.get(table, key)
+    }
+
+    fn rows<'a>(&'a self, table: &'a str, prefix: &'a str) -> Box<dyn Iterator<Item = (&'a str, &'a Row)> + 'a> {
+        Box::new(self.scan(table, prefix))
+    }
+}
+
+/// A key of `parts`, in lower case, separated by slashes.
+#[must_use]
+pub fn key(parts: &[&str]) -> String {
+    let mut key = String::with_capacity(parts.iter().map(|part| part.len() + 1).sum());
+    for part in parts {
+        if !key.is_empty() {
+            key.push('/');
+        }
+        key.push_str(part);
+    }
+    key.make_ascii_lowercase();
+    key
+}

@@ -1,0 +1,46 @@
+//! Rows of registration states: which namespaces a subscription may use.
+
+use serde::{Deserialize, Serialize};
+use sim_core::ledger::Txn;
+
+use super::{REGISTRATIONS, Rows, key};
+
+/// Where the registration of a namespace stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Registration {
+    /// Never registered.
+    NotRegistered,
+    /// On its way in.
+    Registering,
+    /// Usable.
+    Registered,
+    /// On its way out.
+    Unregistering,
+    /// Was registered once.
+    Unregistered,
+}
+
+impl Registration {
+    /// The word on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotRegistered => "NotRegistered",
+            Self::Registering => "Registering",
+            Self::Registered => "Registered",
+            Self::Unregistering => "Unregistering",
+            Self::Unregistered => "Unregistered",
+        }
+    }
+}
+
+/// The state that is stored for `namespace`, if its state was ever changed.
+pub fn get(rows: &impl Rows, subscription: &str, namespace: &str) -> Option<Registration> {
+    let row = rows.row(REGISTRATIONS, &key(&[subscription, namespace]))?;
+    Registration::deserialize(&*row.value).ok()
+}
+
+/// Stores the state of `namespace`.
+pub fn put(txn: &mut Txn<'_>, subscription: &str, namespace: &str, state: Registration) {
+    txn.put(REGISTRATIONS, &key(&[subscription, namespace]), state.as_str().into());
+}

@@ -1,0 +1,58 @@
+//! Rows of resources: the resource in its newest wire form, and the operation that works on it.
+//!
+//! The form is canonical: it has every property that any API version knows; providers leave out what a version does
+//! not show. Key: subscription, group, namespace, types and names, in lower case.
+
+use serde_json::{Value, json};
+use sim_core::ledger::{Row, Txn};
+
+use super::{RESOURCES, Rows, key};
+
+/// The key of the resource with these names; `path` alternates types and names.
+#[must_use]
+pub fn key_of(subscription: &str, group: &str, namespace: &str, path: &[&str]) -> String {
+    let mut parts = vec![subscription, group, namespace];
+    parts.extend_from_slice(path);
+    key(&parts)
+}
+
+/// The prefix of all keys in a group.
+#[must_use]
+pub fn prefix(subscription: &str, group: Option<&str>) -> String {
+    let mut prefix = group.map_or_else(|| key(&[subscription]), |group| key(&[subscription, group]));
+    prefix.push('/');
+    prefix
+}
+
+/// The resource in a row.
+#[must_use]
+pub fn resource(row: &Row) -> &Value {
+    row.value.get("resource").unwrap_or(&Value::Null)
+}
+
+/// The id of the operation that last began to work on it.
+#[must_use]
+pub fn operation(row: &Row) -> Option<&str> {
+    row.value.get("operation").and_then(Value::as_str)
+}
+
+/// The row at `key`.
+pub fn get<'a>(rows: &'a impl Rows, key: &str) -> Option<&'a Row> {
+    rows.row(RESOURCES, key)
+}
+
+/// Writes a resource.
+pub fn put(txn: &mut Txn<'_>, key: &str, resource: Value, operation: Option<&str>) {
+    txn.put(RESOURCES, key, json!({ "resource": resource, "operation": operation }));
+}
+
+/// Removes a resource.
+pub fn delete(txn: &mut Txn<'_>, key: &str) {
+    txn.delete(RESOURCES, key);
+}
+
+/// The entity tag of a row, in the form the Arc service uses: a quoted identifier that changes with every write.
+#[must_use]
+pub fn etag(row: &Row) -> String {
+    format!("\"{:08x}-0000-0100-0000-{:012x}\"", row.created & 0xffff_ffff, row.modified)
+}
