@@ -1,0 +1,71 @@
+//! Schemas: of the built-in kinds (from k8s-openapi), of custom ones (from their definitions), and what the API server
+//! publishes of them under `/openapi`.
+
+mod builtin;
+mod custom;
+mod merge_keys;
+mod place;
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use serde_json::{Value, json};
+
+use crate::registry::Kind;
+
+pub use place::{Definitions, ListType, ObjectType, Place};
+
+use builtin::Builtin;
+
+/// The schemas of one cluster. Cheap to clone; clones share what has been generated. Nothing is generated before it is
+/// asked for.
+#[derive(Clone, Default)]
+pub struct Schemas(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    builtin: OnceLock<Arc<Builtin>>,
+    definitions: OnceLock<Arc<Definitions>>,
+}
+
+impl fmt::Debug for Schemas {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Schemas").field("generated", &self.0.builtin.get().is_some()).finish()
+    }
+}
+
+impl Schemas {
+    /// Schemas of a cluster.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn builtin(&self) -> &Arc<Builtin> {
+        self.0.builtin.get_or_init(|| Arc::new(builtin::generate()))
+    }
+
+    fn definitions(&self) -> Arc<Definitions> {
+        let make = || Arc::new(self.builtin().definitions.clone());
+        Arc::clone(self.0.definitions.get_or_init(make))
+    }
+
+    /// The type of the objects of `kind`. A built-in kind without a schema, and a custom one that keeps unknown fields,
+    /// have an open type: everything is accepted, objects merge, lists are atomic.
+    #[must_use]
+    pub fn of(&self, kind: &Kind) -> ObjectType {
+        if let Some(custom) = &kind.custom {
+            let schema = custom::object_schema(custom.schema.as_ref());
+            return ObjectType::new(self.definitions(), schema);
+        }
+        let kinds = &self.builtin().kinds;
+        let found = kinds.iter().find(|(named, _)| {
+            named.kind == kind.kind && named.group == kind.group && named.version == kind.version
+        });
+        let root = match found {
+            Some((_, name)) => json!({"$ref": format!("{}{name}", place::REF)}),
+            None => Value::Null,
+        };
+        ObjectType::new(self.definitions(), root)
+    }
+}
