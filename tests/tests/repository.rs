@@ -164,7 +164,7 @@ fn nobody_sleeps_but_on_the_clock() {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let found = rust_sources()
         .into_iter()
-        .filter(|source| source.path != "mock-arm/sim-core/src/clock.rs")
+        .filter(|source| !source.path.starts_with("mock-arm/sim-core/src/clock/"))
         .flat_map(|source| mentions(&source, &words));
     assert_none(&offenders(found));
 }
