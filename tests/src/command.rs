@@ -27,7 +27,7 @@ pub struct Ran {
     pub code: i32,
 }
 
-impl Ran {
+impl From<&Output> for Ran {
     fn from(output: &Output) -> Self {
         use std::os::unix::process::ExitStatusExt as _;
         let signal = || output.status.signal().map(|number| 128 + number);
@@ -37,7 +37,9 @@ impl Ran {
             code: output.status.code().or_else(signal).unwrap_or(-1),
         }
     }
+}
 
+impl Ran {
     /// The run itself when it ended well.
     ///
     /// # Panics

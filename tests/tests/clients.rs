@@ -1,6 +1,10 @@
 //! Real clients against a world: every file under `fixtures/golden/CLIENT` is one test, in which its commands run one after
 //! the other through `dryarc exec`. A client that is not installed is reported as ignored, by name.
+//!
+//! `DRYARC_TEST_KUBECONFIG` names a real cluster: the kubectl transcripts then run against that one, which is how their
+//! content is checked against Kubernetes itself.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -28,14 +32,18 @@ fn search_path(client: &Path) -> String {
     format!("{folder}:{}", std::env::var("PATH").unwrap_or_default())
 }
 
-fn run(client: Client, file: &Path) -> Result<Completion, Failed> {
-    let Some(installed) = client.find() else {
-        return Ok(Completion::ignored_with(format!("{} is not installed", client.name())));
-    };
-    let inputs = repository::root().join("fixtures/golden/inputs");
-    let sandbox = Sandbox::new(program())?
-        .with_variable("PATH", search_path(&installed))
-        .with_variable("INPUTS", inputs.display().to_string());
+/// A sandbox whose working directory holds the transcripts' input files.
+fn sandbox(client: &Path) -> std::io::Result<Sandbox> {
+    let sandbox = Sandbox::new(program())?.with_variable("PATH", search_path(client));
+    let inputs = sandbox.work().join("inputs");
+    std::fs::create_dir(&inputs)?;
+    for entry in repository::root().join("fixtures/golden/inputs").read_dir()?.flatten() {
+        std::fs::copy(entry.path(), inputs.join(entry.file_name()))?;
+    }
+    Ok(sandbox)
+}
+
+fn against_a_world(sandbox: &Sandbox, file: &Path) -> Result<(), Failed> {
     let world: Ran = sandbox.run(["up", "--detach", "--seed", "1"])?;
     if world.code != 0 {
         return Err(format!("no world: {}", world.stderr).into());
@@ -44,6 +52,26 @@ fn run(client: Client, file: &Path) -> Result<Completion, Failed> {
     let down = sandbox.run(["down"])?;
     if down.code != 0 {
         return Err(format!("the world did not end: {}", down.stderr).into());
+    }
+    Ok(())
+}
+
+fn against_a_cluster(sandbox: &Sandbox, file: &Path, kubeconfig: &OsStr) -> Result<(), Failed> {
+    let run = |command: &str| {
+        let mut shell = sandbox.prepare_program("/bin/sh".as_ref(), ["-c", command]);
+        shell.env("KUBECONFIG", kubeconfig).output().map(|output| Ran::from(&output))
+    };
+    transcript::check(file, run).map_err(Failed::from)
+}
+
+fn run(client: Client, file: &Path) -> Result<Completion, Failed> {
+    let Some(installed) = client.find() else {
+        return Ok(Completion::ignored_with(format!("{} is not installed", client.name())));
+    };
+    let sandbox = sandbox(&installed)?;
+    match std::env::var_os("DRYARC_TEST_KUBECONFIG").filter(|_| client == Client::Kubectl) {
+        Some(kubeconfig) => against_a_cluster(&sandbox, file, &kubeconfig)?,
+        None => against_a_world(&sandbox, file)?,
     }
     Ok(Completion::Completed)
 }
