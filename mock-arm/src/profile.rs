@@ -50,6 +50,8 @@ pub struct Principal {
     pub client_id: Uuid,
     /// Its client secret; empty means "draw one". It protects nothing outside of the simulation.
     pub secret: String,
+    /// PEM certificates (or public keys) over RSA keys by which it may log in instead.
+    pub certificates: Vec<String>,
     /// The object id of the principal; nil means "draw one".
     pub object_id: Uuid,
     /// Its display name.

@@ -36,7 +36,7 @@ pub struct Report {
     pub infrastructure: Option<String>,
     /// The marketplace offering, if any.
     pub offering: Option<String>,
-    /// When the identity certificate runs out.
+    /// When the identity certificate runs out; not shown before the second report.
     pub certificate_expiry: Option<Timestamp>,
 }
 
@@ -44,7 +44,8 @@ pub struct Report {
 #[must_use]
 pub fn key(id: &ResourceId) -> Option<String> {
     let [(kind, name)] = id.segments.as_slice() else { return None };
-    let ours = id.namespace.eq_ignore_ascii_case(super::NAMESPACE) && kind.eq_ignore_ascii_case(super::CLUSTERS);
+    let ours =
+        id.namespace.eq_ignore_ascii_case(super::NAMESPACE) && kind.eq_ignore_ascii_case(super::CLUSTERS);
     ours.then(|| resources::key_of(&id.subscription, &id.group, super::NAMESPACE, &[super::CLUSTERS, name]))
 }
 
@@ -112,7 +113,9 @@ fn merge(properties: &mut Map<String, Value>, report: &Report, now: Timestamp) {
             properties.insert(name.into(), value.into());
         }
     }
-    if let Some(expiry) = report.certificate_expiry {
+    // Recordings show the expiry from the second report on.
+    let seen_before = properties.contains_key("lastConnectivityTime");
+    if let Some(expiry) = report.certificate_expiry.filter(|_| seen_before) {
         properties.insert("managedIdentityCertificateExpirationTime".into(), millis(expiry).into());
     }
     properties.insert("lastConnectivityTime".into(), millis(now).into());
