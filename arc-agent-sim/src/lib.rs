@@ -1,1 +1,31 @@
 //! Simulated Azure Arc agents, one role per process.
+//!
+//! They are real clients of a Kubernetes API server and of Azure's endpoints, and hand over to each other as the real
+//! agents do: onboarding key, identity certificate, tokens, metadata, heartbeat. [`run`] is one role, wherever it runs:
+//! as a task, as a child process ([`main_from_env`]) or as a container. [`manifests`] holds the objects that deploy
+//! them, [`images`] says which image is which role.
+
+mod agent;
+mod config;
+mod error;
+mod identity;
+pub mod images;
+pub mod kube_client;
+mod launch;
+mod leader;
+mod log;
+pub mod manifests;
+mod pace;
+mod protocol;
+mod role;
+mod roles;
+mod serve;
+
+pub use agent::{RoleContext, run};
+pub use config::{AgentConfig, ConfigError, NAMESPACE};
+pub use error::AgentError;
+pub use kube_client::{KubeClientError, from_kubeconfig, kube_client};
+pub use launch::main_from_env;
+pub use log::{AgentLog, Level};
+pub use role::{Role, UnknownRole};
+pub use tokio_util::sync::CancellationToken;

@@ -1,0 +1,172 @@
+//! The pod of a Deployment.
+
+use serde_json::{Value, json};
+
+use super::AgentSettings;
+use super::table::{self, Companion, Resources};
+use crate::manifests::{config_map, rbac, secrets};
+use crate::role::Role;
+use crate::roles::kube_aad_proxy;
+
+/// User and group of every container.
+const USER: u32 = 13243;
+const GROUP: u32 = 12434;
+
+/// Where trusted certificates of the customer are mounted.
+pub(crate) const CERTIFICATE_PATH: &str = "/usr/local/share/ca-certificates/proxy-cert.crt";
+
+pub(super) fn spec(settings: &AgentSettings, role: Role) -> Value {
+    let account = if role == Role::KubeAadProxy { rbac::AAD_PROXY } else { rbac::OPERATOR };
+    let companions = table::companions(role);
+    let mut containers = vec![agent(settings, role)];
+    containers.extend(companions.iter().map(|companion| companion_container(settings, companion)));
+    json!({
+        "serviceAccountName": account,
+        "nodeSelector": { "kubernetes.io/os": "linux" },
+        "affinity": architecture(),
+        "securityContext": {
+            "runAsNonRoot": true,
+            "runAsUser": USER,
+            "runAsGroup": GROUP,
+            "fsGroup": GROUP,
+            "seccompProfile": { "type": "RuntimeDefault" },
+        },
+        "containers": containers,
+        "volumes": volumes(settings, role, !companions.is_empty()),
+    })
+}
+
+fn architecture() -> Value {
+    let expression = json!({ "key": "kubernetes.io/arch", "operator": "In", "values": ["amd64", "arm64"] });
+    json!({
+        "nodeAffinity": {
+            "requiredDuringSchedulingIgnoredDuringExecution": {
+                "nodeSelectorTerms": [{ "matchExpressions": [expression] }],
+            },
+        },
+    })
+}
+
+fn agent(settings: &AgentSettings, role: Role) -> Value {
+    let main = table::main(role);
+    let mut container = container(settings, role.container(), role.image(), main.ports, main.resources);
+    let field = |path: &str| json!({ "fieldRef": { "apiVersion": "v1", "fieldPath": path } });
+    let mut variables = vec![
+        json!({ "name": "POD_NAME", "valueFrom": field("metadata.name") }),
+        json!({ "name": "POD_NAMESPACE", "valueFrom": field("metadata.namespace") }),
+    ];
+    let own = table::variables(settings, role);
+    variables.extend(own.into_iter().map(|(name, value)| json!({ "name": name, "value": value })));
+    container["env"] = variables.into();
+    container["envFrom"] = configuration(settings);
+    container["volumeMounts"] = mounts(settings, role).into();
+    if let Some((path, port)) = main.readiness {
+        container["readinessProbe"] = json!({
+            "httpGet": { "path": path, "port": port, "scheme": "HTTP" },
+            "initialDelaySeconds": 10,
+            "periodSeconds": 15,
+        });
+    }
+    container
+}
+
+fn companion_container(settings: &AgentSettings, companion: &Companion) -> Value {
+    let mut container =
+        container(settings, companion.name, companion.name, companion.ports, companion.resources);
+    if companion.configured {
+        container["envFrom"] = configuration(settings);
+    } else {
+        container["volumeMounts"] = json!([{ "name": "fluentbit-config", "mountPath": "/fluent-bit/etc" }]);
+    }
+    container
+}
+
+fn container(
+    settings: &AgentSettings,
+    name: &str,
+    image: &str,
+    ports: &[(&str, u16)],
+    [cpu, memory, most_cpu, most_memory]: Resources,
+) -> Value {
+    let mut container = json!({
+        "name": name,
+        "image": format!("{}/{image}:{}", settings.image_repository, settings.agent_version),
+        "imagePullPolicy": "IfNotPresent",
+        "resources": {
+            "requests": { "cpu": cpu, "memory": memory },
+            "limits": { "cpu": most_cpu, "memory": most_memory },
+        },
+        "securityContext": {
+            "allowPrivilegeEscalation": false,
+            "capabilities": { "drop": ["ALL"] },
+            "readOnlyRootFilesystem": true,
+        },
+    });
+    if !ports.is_empty() {
+        let port =
+            |(name, port): &(&str, u16)| json!({ "name": name, "containerPort": port, "protocol": "TCP" });
+        container["ports"] = ports.iter().map(port).collect();
+    }
+    container
+}
+
+/// What every agent loads as its environment.
+fn configuration(settings: &AgentSettings) -> Value {
+    let mut sources = vec![json!({ "configMapRef": { "name": config_map::CLUSTER } })];
+    if settings.proxy.is_enabled() {
+        sources.push(json!({ "secretRef": { "name": secrets::PROXY } }));
+    }
+    sources.into()
+}
+
+fn mounts(settings: &AgentSettings, role: Role) -> Vec<Value> {
+    let mut mounts = Vec::new();
+    if settings.proxy.certificate.is_some() {
+        mounts.push(json!({ "name": "ssl-certs", "mountPath": "/etc/ssl/certs/" }));
+        mounts.push(json!({
+            "name": "proxy-certstore",
+            "mountPath": CERTIFICATE_PATH,
+            "subPath": secrets::PROXY_CERTIFICATE_FILE,
+            "readOnly": true,
+        }));
+    }
+    match role {
+        Role::KubeAadProxy => mounts.push(json!({
+            "name": "kube-aad-proxy-tls",
+            "mountPath": kube_aad_proxy::CERTIFICATE_FOLDER,
+            "readOnly": true,
+        })),
+        Role::MetricsAgent => mounts.push(json!({ "name": "telegraf-config", "mountPath": "/etc/telegraf" })),
+        _ => {}
+    }
+    mounts
+}
+
+fn volumes(settings: &AgentSettings, role: Role, forwarder: bool) -> Vec<Value> {
+    let mut volumes = Vec::new();
+    if settings.proxy.certificate.is_some() {
+        volumes.push(json!({ "name": "ssl-certs", "emptyDir": {} }));
+        volumes.push(json!({
+            "name": "proxy-certstore",
+            "secret": { "secretName": secrets::PROXY_CERTIFICATE, "defaultMode": 0o444 },
+        }));
+    }
+    match role {
+        Role::KubeAadProxy => volumes.push(json!({
+            "name": "kube-aad-proxy-tls",
+            "secret": { "secretName": kube_aad_proxy::CERTIFICATE_SECRET, "defaultMode": 0o440 },
+        })),
+        Role::MetricsAgent => volumes.push(json!({
+            "name": "telegraf-config",
+            "configMap": { "name": config_map::TELEGRAF, "defaultMode": 0o444 },
+        })),
+        _ => {}
+    }
+    if forwarder {
+        volumes.push(json!({
+            "name": "fluentbit-config",
+            "configMap": { "name": config_map::FLUENT_BIT, "defaultMode": 0o444 },
+        }));
+    }
+    volumes
+}

@@ -1,0 +1,44 @@
+//! Secrets that exist from installation on. The others are made by the agents at run time.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value, json};
+
+use super::{AgentSettings, NAMESPACE};
+
+/// The onboarding key, under `privateKey`.
+pub(super) const ONBOARDING_KEY: &str = "azure-arc-connect-privatekey";
+/// Proxy variables, loaded as environment.
+pub(super) const PROXY: &str = "proxy-config";
+/// Certificates to trust, under `proxy-cert.crt`.
+pub(super) const PROXY_CERTIFICATE: &str = "proxy-cert";
+/// The key of the certificates, and the name of the file.
+pub(super) const PROXY_CERTIFICATE_FILE: &str = "proxy-cert.crt";
+
+pub(super) fn all(settings: &AgentSettings) -> Vec<Value> {
+    let proxy = &settings.proxy;
+    let mut all = vec![secret(ONBOARDING_KEY, &[("privateKey", &settings.private_key_pem)])];
+    if proxy.is_enabled() {
+        let variables =
+            [("HTTP_PROXY", &proxy.http), ("HTTPS_PROXY", &proxy.https), ("NO_PROXY", &proxy.no_proxy)];
+        let given: Vec<(&str, &str)> =
+            variables.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?))).collect();
+        all.push(secret(PROXY, &given));
+    }
+    if let Some(certificate) = &proxy.certificate {
+        all.push(secret(PROXY_CERTIFICATE, &[(PROXY_CERTIFICATE_FILE, certificate)]));
+    }
+    all
+}
+
+fn secret(name: &str, entries: &[(&str, &str)]) -> Value {
+    let data: Map<String, Value> =
+        entries.iter().map(|(key, value)| ((*key).to_owned(), STANDARD.encode(value).into())).collect();
+    json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": { "name": name, "namespace": NAMESPACE },
+        "type": "Opaque",
+        "data": data,
+    })
+}

@@ -1,0 +1,6 @@
+//! The agents' side of their protocol with Azure: identity service, token endpoint, data plane.
+
+pub(crate) mod data_plane;
+pub(crate) mod entra;
+pub(crate) mod his;
+pub(crate) mod key;
