@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use sim_core::clock::later;
 use sim_core::ledger::Txn;
 
@@ -38,6 +38,12 @@ pub fn schedule(txn: &mut Txn<'_>, operation: &mut Operation, at: Timestamp) {
 /// Takes a running operation off the list of due work: it stays as it is until somebody ends it.
 pub fn park(txn: &mut Txn<'_>, operation: &mut Operation) {
     unschedule(txn, operation);
+    store(txn, operation);
+}
+
+/// Decides beforehand how an operation ends when it comes due.
+pub fn decide(txn: &mut Txn<'_>, operation: &mut Operation, verdict: State) {
+    operation.verdict = Some(verdict);
     store(txn, operation);
 }
 
@@ -97,9 +103,6 @@ pub fn list(rows: &impl Rows) -> Vec<Operation> {
 pub fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
-
-/// The status document's `properties` on success: these operations have none to tell.
-pub const NO_PROPERTIES: Value = Value::Null;
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,294 @@
+//! Which providers there are, and what Resource Manager checks before it hands a call to one.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use sim_core::faults::{Effect, Hook};
+use sim_core::journal::Entry;
+use sim_core::ledger::Txn;
+
+use super::catalog::{self, Access};
+use super::refusal::{Kind, Refusal};
+use super::seam::{Call, Provider, Reply, TypeSpec, Verb};
+use super::target::{Target, Typed};
+use crate::lro::{self, Operation, State};
+use crate::profile::Profile;
+use crate::store::groups;
+use crate::store::registrations::{self, Registration};
+use crate::world::World;
+
+/// The providers of one cloud. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Registry(Arc<[Box<dyn Provider>]>);
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self(Arc::from([
+            Box::new(super::resources::Resources) as Box<dyn Provider>,
+            Box::new(super::kubernetes::Kubernetes),
+        ]))
+    }
+}
+
+/// A call that may go on, and who is to answer it.
+#[derive(Debug, Clone, Copy)]
+pub struct Route<'a> {
+    provider: &'a dyn Provider,
+    spec: &'static TypeSpec,
+    /// The version in whose form to answer.
+    pub version: &'a str,
+    /// Whether that is not the version that was asked for.
+    pub nearest: bool,
+}
+
+impl Registry {
+    fn find(&self, namespace: &str) -> Option<&dyn Provider> {
+        self.0.iter().map(AsRef::as_ref).find(|one| one.namespace().eq_ignore_ascii_case(namespace))
+    }
+
+    /// Finds who answers, checking subscription, namespace, type, verb and version in the order in which Resource
+    /// Manager does.
+    ///
+    /// # Errors
+    /// A [`Refusal`] for what does not exist, is not modelled, or is not allowed.
+    pub fn route<'a>(
+        &'a self,
+        profile: &Profile,
+        target: &Target<'_>,
+        verb: Verb,
+        version: &'a str,
+    ) -> Result<Route<'a>, Refusal> {
+        if let Some(subscription) = target.subscription() {
+            if uuid::Uuid::try_parse(subscription).is_err() {
+                let text =
+                    format!("The provided subscription identifier '{subscription}' is malformed or invalid.");
+                return Err(Refusal::gateway(Kind::Invalid, "InvalidSubscriptionId", text));
+            }
+            if profile.subscription(subscription).is_none() {
+                return Err(Refusal::subscription_not_found(subscription));
+            }
+        }
+        if let Target::Other { subscription } = target {
+            return Err(match subscription {
+                Some(_) => Refusal::not_modelled("this path"),
+                None => Refusal::gateway(
+                    Kind::NotFound,
+                    "InvalidRequestUri",
+                    "The path is not one of Azure Resource Manager. Paths begin with /subscriptions, /providers or \
+                     /tenants.",
+                ),
+            });
+        }
+        self.by_type(profile, target, verb, version)
+    }
+
+    fn by_type<'a>(
+        &'a self,
+        profile: &Profile,
+        target: &Target<'_>,
+        verb: Verb,
+        version: &'a str,
+    ) -> Result<Route<'a>, Refusal> {
+        let (namespace, kind) = (target.namespace(), target.type_name());
+        let Some(known) = catalog::find(namespace) else {
+            return Err(
+                if namespace.get(..10).is_some_and(|start| start.eq_ignore_ascii_case("microsoft.")) {
+                    Refusal::not_modelled(&format!("the namespace '{namespace}'"))
+                } else {
+                    Refusal::unknown_namespace(namespace)
+                },
+            );
+        };
+        let action = match target {
+            Target::Action(Typed { path, .. }) => path.last(),
+            _ => None,
+        };
+        let kind = match action {
+            Some(action) => kind.strip_suffix(action.as_ref()).unwrap_or(&kind).trim_end_matches('/'),
+            None => &kind,
+        };
+        let Some(entry) = known.find(kind) else { return Err(Refusal::unknown_type(known.name, version)) };
+        let (version, nearest) = nearest_version(profile, known.name, entry, version)?;
+        let what = format!("'{}/{}'", known.name, entry.name);
+        if let Some(action) = action {
+            return Err(Refusal::not_modelled(&format!("the action '{action}' of {what}")));
+        }
+        let modelled = self.find(known.name).and_then(|provider| {
+            let spec = provider.types().iter().find(|spec| spec.name == entry.name)?;
+            Some((provider, spec))
+        });
+        let Some((provider, spec)) = modelled else { return Err(Refusal::not_modelled(&what)) };
+        let allowed = match target {
+            Target::Collection(_) => spec.list && verb == Verb::Get,
+            _ => spec.verbs.contains(&verb),
+        };
+        if !allowed {
+            return Err(Refusal::method_not_allowed(method(verb), &format!("{}/{}", known.name, entry.name)));
+        }
+        Ok(Route { provider, spec, version, nearest })
+    }
+
+    /// Ends every operation that is due by `now`, each in its own transaction, and says how many there were. The
+    /// `settle` hook can make an operation stuck, slow or failed.
+    pub fn settle_due(&self, world: &World, now: Timestamp) -> usize {
+        let due = world.ledger.read(|view| lro::due(view, now));
+        for id in &due {
+            self.settle(world, id, now);
+        }
+        due.len()
+    }
+
+    fn settle(&self, world: &World, id: &str, now: Timestamp) {
+        let Some(operation) = world.ledger.read(|view| lro::get(view, id)) else { return };
+        let facts = [
+            ("operation", operation.name.as_str()),
+            ("resource", operation.subject.as_str()),
+            ("id", operation.id.as_str()),
+        ];
+        let effect = match operation.verdict {
+            Some(_) => None,
+            None => world.faults.strike(Hook::Settle, &facts),
+        };
+        let ended = world.ledger.write(|txn| {
+            let Some(operation) = lro::get(txn, id).filter(Operation::is_running) else { return Err(()) };
+            Ok(self.end(operation, effect, now, txn))
+        });
+        if let Ok(operation) = ended {
+            world.journal.record(entry(&operation));
+        }
+    }
+
+    fn end(
+        &self,
+        mut operation: Operation,
+        effect: Option<Effect>,
+        now: Timestamp,
+        txn: &mut Txn<'_>,
+    ) -> Operation {
+        let outcome = match (operation.verdict.take(), effect) {
+            (Some(verdict), _) => verdict,
+            (None, Some(Effect::Stuck | Effect::Hang)) => {
+                lro::park(txn, &mut operation);
+                return operation;
+            }
+            (None, Some(Effect::Delay { millis })) => {
+                let at = sim_core::clock::later(now, std::time::Duration::from_millis(millis));
+                lro::schedule(txn, &mut operation, at);
+                return operation;
+            }
+            (None, Some(Effect::Fail { code, message } | Effect::Respond { code, message, .. })) => {
+                State::Failed { error: arm_wire::error::ArmError::new(code, message) }
+            }
+            (None, Some(Effect::Reset | Effect::Refuse) | None) => State::Succeeded,
+        };
+        let state = match self.find(&operation.namespace) {
+            Some(provider) => provider.settle(&operation, outcome, now, txn),
+            None => outcome,
+        };
+        lro::finish(txn, &mut operation, state, now);
+        operation
+    }
+}
+
+fn entry(operation: &Operation) -> Entry {
+    let state = match &operation.state {
+        State::Running => "Running",
+        State::Succeeded => "Succeeded",
+        State::Failed { .. } => "Failed",
+        State::Canceled => "Canceled",
+    };
+    let mut entry = Entry::new("arm", "operation")
+        .fact("operation", operation.name.as_str())
+        .fact("resource", operation.subject.as_str())
+        .fact("id", operation.id.as_str())
+        .fact("state", state)
+        .committed(true);
+    if let State::Failed { error } = &operation.state {
+        entry = entry.fact("code", error.code.as_ref());
+    }
+    entry
+}
+
+fn method(verb: Verb) -> &'static str {
+    match verb {
+        Verb::Get => "GET",
+        Verb::Head => "HEAD",
+        Verb::Put => "PUT",
+        Verb::Patch => "PATCH",
+        Verb::Delete => "DELETE",
+        Verb::Post => "POST",
+    }
+}
+
+/// The listed version, or for one that is newer than all of them the newest, unless the profile is strict. Versions
+/// start with a date, so they compare as texts.
+fn nearest_version<'a>(
+    profile: &Profile,
+    namespace: &str,
+    entry: &'static catalog::TypeEntry,
+    version: &'a str,
+) -> Result<(&'a str, bool), Refusal> {
+    if let Some(known) = entry.versions.iter().find(|known| known.eq_ignore_ascii_case(version)) {
+        return Ok((known, false));
+    }
+    // Resource Manager's own types accept any version between the ones that tools are known to send.
+    let lenient = !profile.strict && namespace == super::resources::NAMESPACE;
+    match entry.versions.iter().find(|known| **known <= version) {
+        Some(nearest) if lenient || (!profile.strict && entry.versions.first() == Some(nearest)) => {
+            Ok((nearest, true))
+        }
+        _ => Err(Refusal::unsupported_version("", version, entry.name, entry.versions, &entry.regions())),
+    }
+}
+
+/// Whether the subscription may write to the namespace. `Registering` is not enough here; the real service lets writes
+/// through region by region while it registers.
+fn check_registered(call: &Call<'_>, txn: &Txn<'_>) -> Result<(), Refusal> {
+    let (Some(subscription), Some(namespace)) =
+        (call.target.subscription(), catalog::find(call.target.namespace()))
+    else {
+        return Ok(());
+    };
+    match registration(call.profile, txn, subscription, namespace) {
+        Registration::Registered => Ok(()),
+        _ if namespace.access == Access::RegistrationFree => Ok(()),
+        _ => Err(Refusal::not_registered(namespace.name)),
+    }
+}
+
+/// The registration state of a namespace.
+pub(super) fn registration(
+    profile: &Profile,
+    txn: &Txn<'_>,
+    subscription: &str,
+    namespace: &catalog::Namespace,
+) -> Registration {
+    registrations::get(txn, subscription, namespace.name)
+        .unwrap_or_else(|| namespace.initial(profile.registration(namespace.name).registered))
+}
+
+fn check_group(call: &Call<'_>, txn: &Txn<'_>) -> Result<(), Refusal> {
+    let (Target::Collection(typed) | Target::Resource(typed) | Target::Action(typed)) = call.target else {
+        return Ok(());
+    };
+    let (Some(subscription), Some(name)) = (typed.subscription, &typed.group) else { return Ok(()) };
+    let group = groups::get(txn, subscription, name).ok_or_else(|| Refusal::group_not_found(name))?;
+    if call.verb.is_write() && groups::is_deleting(group) {
+        return Err(Refusal::group_being_deleted(name));
+    }
+    Ok(())
+}
+
+impl Route<'_> {
+    /// Checks registration and group, then lets the provider answer.
+    ///
+    /// # Errors
+    /// A [`Refusal`].
+    pub fn handle(&self, call: &Call<'_>, txn: &mut Txn<'_>) -> Result<Reply, Refusal> {
+        if self.spec.gated && matches!(call.verb, Verb::Put | Verb::Patch | Verb::Post) {
+            check_registered(call, txn)?;
+        }
+        check_group(call, txn)?;
+        self.provider.handle(call, txn)
+    }
+}

@@ -1,0 +1,86 @@
+//! `Microsoft.Resources`: Resource Manager's own things. Subscriptions, tenants, locations, namespaces, groups, and the
+//! list of all resources.
+
+mod groups;
+mod list;
+mod namespaces;
+mod subscriptions;
+
+use jiff::Timestamp;
+use sim_core::ledger::Txn;
+
+use super::refusal::{Kind, Refusal};
+use super::seam::{Call, Provider, Reply, TypeSpec, Verb};
+use super::target::Target;
+use crate::lro::{self, Operation, State};
+
+/// The namespace.
+pub const NAMESPACE: &str = "Microsoft.Resources";
+
+const fn spec(name: &'static str, verbs: &'static [Verb]) -> TypeSpec {
+    TypeSpec { name, verbs, list: false, gated: false }
+}
+
+const READ: &[Verb] = &[Verb::Get];
+
+const TYPES: &[TypeSpec] = &[
+    spec("tenants", READ),
+    spec("subscriptions", READ),
+    spec("subscriptions/locations", READ),
+    spec("subscriptions/operationresults", READ),
+    spec("providers", &[Verb::Get, Verb::Post]),
+    spec("resourceGroups", &[Verb::Get, Verb::Head, Verb::Put, Verb::Patch, Verb::Delete]),
+    spec("resources", READ),
+];
+
+/// The provider.
+#[derive(Debug, Clone, Copy)]
+pub struct Resources;
+
+impl Provider for Resources {
+    fn namespace(&self) -> &'static str {
+        NAMESPACE
+    }
+
+    fn types(&self) -> &'static [TypeSpec] {
+        TYPES
+    }
+
+    fn handle(&self, call: &Call<'_>, txn: &mut Txn<'_>) -> Result<Reply, Refusal> {
+        match call.target {
+            Target::Tenants => Ok(subscriptions::tenants(call)),
+            Target::Subscriptions => Ok(subscriptions::list(call)),
+            Target::Subscription { subscription } => subscriptions::get(call, subscription),
+            Target::Locations { subscription } => Ok(subscriptions::locations(call, subscription)),
+            Target::Namespaces { subscription } => Ok(namespaces::list(call, *subscription, txn)),
+            Target::Namespace { subscription, namespace } => {
+                namespaces::get(call, *subscription, namespace, txn)
+            }
+            Target::NamespaceAction { subscription, namespace, action } => {
+                namespaces::act(call, subscription, namespace, action, txn)
+            }
+            Target::Groups { subscription } => groups::list(call, subscription, txn),
+            Target::Group { subscription, group } => groups::handle(call, subscription, group, txn),
+            Target::Resources { subscription, group } => {
+                list::list(call, subscription, group.as_deref(), txn)
+            }
+            Target::OperationResult { subscription, id } => outcome(subscription, id, txn),
+            _ => Err(Refusal::not_modelled("this path")),
+        }
+    }
+
+    fn settle(&self, operation: &Operation, outcome: State, _now: Timestamp, txn: &mut Txn<'_>) -> State {
+        match operation.name.rsplit('/').nth(1) {
+            Some("resourceGroups") => groups::settle(operation, outcome, txn),
+            _ => namespaces::settle(operation, outcome, txn),
+        }
+    }
+}
+
+fn outcome(subscription: &str, id: &str, txn: &Txn<'_>) -> Result<Reply, Refusal> {
+    let operation = lro::get(txn, id).filter(|found| found.subscription.eq_ignore_ascii_case(subscription));
+    operation.map(|found| Reply::Outcome(Box::new(found))).ok_or_else(|| {
+        let text = format!("The operation result '{id}' could not be found.");
+        Refusal::gateway(Kind::NotFound, "OperationResultNotFound", text)
+    })
+}

@@ -1,0 +1,210 @@
+//! The seam between Resource Manager and a resource provider.
+//!
+//! A provider is a set of types (a table) and two synchronous functions over one transaction. It sees no header, no
+//! URL and no status code; the time is in the call; it neither waits nor spawns.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use sim_core::ledger::Txn;
+use sim_core::seed::Seed;
+use uuid::Uuid;
+
+use super::refusal::Refusal;
+use super::target::Target;
+use crate::lro::{Draft, Operation, State};
+use crate::profile::{Profile, Style};
+
+/// What a caller wants with a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Verb {
+    /// Read one or list.
+    Get,
+    /// Ask whether it exists.
+    Head,
+    /// Create or replace.
+    Put,
+    /// Change.
+    Patch,
+    /// Remove.
+    Delete,
+    /// Act.
+    Post,
+}
+
+impl Verb {
+    /// Whether it changes something.
+    #[must_use]
+    pub fn is_write(self) -> bool {
+        !matches!(self, Self::Get | Self::Head)
+    }
+}
+
+/// Built-in style and timing of an operation; a profile can override each.
+#[derive(Debug, Clone, Copy)]
+pub struct Timing {
+    /// How the client is told of it.
+    pub style: Style,
+    /// World time it takes.
+    pub span: Duration,
+    /// World seconds after which the client should ask again.
+    pub retry_after: u64,
+}
+
+/// A type that a provider models.
+#[derive(Debug, Clone, Copy)]
+pub struct TypeSpec {
+    /// The type within the namespace.
+    pub name: &'static str,
+    /// Verbs on one resource (or on the type's only form).
+    pub verbs: &'static [Verb],
+    /// Whether it can be listed.
+    pub list: bool,
+    /// Whether a write needs the namespace to be registered.
+    pub gated: bool,
+}
+
+/// Who makes the call, as far as providers care.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Actor {
+    /// The application or the user.
+    pub id: Uuid,
+    /// `Application`, `ManagedIdentity` or `User`.
+    pub kind: &'static str,
+}
+
+/// One request, as a provider sees it.
+#[derive(Debug)]
+pub struct Call<'a> {
+    /// What is wanted.
+    pub verb: Verb,
+    /// With what.
+    pub target: &'a Target<'a>,
+    /// In which version's form.
+    pub version: &'a str,
+    /// Query parameter by name; names compare without case.
+    pub query: &'a Query<'a>,
+    /// The body, if there is one.
+    pub body: Option<&'a Value>,
+    /// By whom.
+    pub actor: Actor,
+    /// When, in world time.
+    pub now: Timestamp,
+    /// What the cloud consists of.
+    pub profile: &'a Profile,
+    /// The root of simulated randomness.
+    pub seed: Seed,
+}
+
+/// Decoded query parameters.
+#[derive(Debug, Default)]
+pub struct Query<'a>(Vec<(std::borrow::Cow<'a, str>, std::borrow::Cow<'a, str>)>);
+
+impl<'a> Query<'a> {
+    /// Reads a query string.
+    #[must_use]
+    pub fn parse(query: &'a str) -> Self {
+        Self(form_urlencoded::parse(query.as_bytes()).collect())
+    }
+
+    /// The parameter of this name, if it is there and not empty.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let found = self.0.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_ref()).filter(|value| !value.is_empty())
+    }
+}
+
+/// What a provider answers.
+#[derive(Debug)]
+pub enum Reply {
+    /// The resource, or a document.
+    Ok(Arc<Value>),
+    /// The resource, new.
+    Created(Arc<Value>),
+    /// The resource with its entity tag, and the operation that goes on working on it.
+    Resource {
+        /// The resource.
+        body: Arc<Value>,
+        /// Whether to say "created".
+        created: bool,
+        /// Its entity tag, quoted.
+        etag: String,
+        /// What goes on.
+        operation: Option<Box<Operation>>,
+    },
+    /// One page of a list.
+    Page(Page),
+    /// Begun; there is nothing to show yet.
+    Accepted(Box<Operation>),
+    /// Done, or it exists; there is nothing to show.
+    Nothing,
+    /// The status document of an operation.
+    Status(Box<Operation>),
+    /// What the `Location` of an operation answers.
+    Outcome(Box<Operation>),
+}
+
+/// One page of a list.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// The items.
+    pub items: Vec<Arc<Value>>,
+    /// Where the next page starts.
+    pub next: Option<String>,
+}
+
+/// A resource provider.
+pub trait Provider: fmt::Debug + Send + Sync {
+    /// Its namespace.
+    fn namespace(&self) -> &'static str;
+
+    /// The types it models.
+    fn types(&self) -> &'static [TypeSpec];
+
+    /// Answers a call within a transaction, which is undone when it is refused.
+    ///
+    /// # Errors
+    /// A [`Refusal`].
+    fn handle(&self, call: &Call<'_>, txn: &mut Txn<'_>) -> Result<Reply, Refusal>;
+
+    /// An operation ends as `outcome`: brings what it worked on into the state that belongs to that, and may decide
+    /// that the end is another one.
+    fn settle(&self, operation: &Operation, outcome: State, now: Timestamp, txn: &mut Txn<'_>) -> State;
+}
+
+impl Call<'_> {
+    /// Drafts an operation such as `Microsoft.Kubernetes/connectedClusters/write`, timed as the profile says.
+    #[must_use]
+    pub fn draft(&self, name: String, timing: Timing, subject: Subject<'_>) -> Draft {
+        let profile = self.profile.operation(&name);
+        Draft {
+            id: subject.operation,
+            namespace: self.target.namespace().into(),
+            name,
+            subscription: self.target.subscription().unwrap_or_default().into(),
+            subject: subject.id.into(),
+            key: subject.key.into(),
+            location: subject.location.into(),
+            style: profile.style.unwrap_or(timing.style),
+            retry_after: profile.retry_after.unwrap_or(timing.retry_after),
+            span: profile.millis.map_or(timing.span, Duration::from_millis),
+        }
+    }
+}
+
+/// What an operation works on.
+#[derive(Debug)]
+pub struct Subject<'a> {
+    /// The operation's own id.
+    pub operation: String,
+    /// The subject's id, as shown.
+    pub id: &'a str,
+    /// The subject's key.
+    pub key: &'a str,
+    /// The region.
+    pub location: &'a str,
+}
