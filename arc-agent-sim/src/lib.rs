@@ -20,6 +20,8 @@ mod protocol;
 mod role;
 mod roles;
 mod serve;
+#[cfg(test)]
+mod testing;
 
 pub use agent::{RoleContext, run};
 pub use config::{AgentConfig, ConfigError, NAMESPACE};

@@ -64,6 +64,12 @@ impl Server {
         self
     }
 
+    /// Where it listens.
+    #[cfg(test)]
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.listener.local_addr().unwrap()
+    }
+
     /// Serves until dropped; connections end with it.
     pub(crate) async fn serve<H, F>(self, clock: &Clock, handler: H) -> Result<Infallible, AgentError>
     where
