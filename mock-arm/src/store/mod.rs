@@ -16,6 +16,8 @@ pub const GROUPS: &str = "arm/groups";
 pub const RESOURCES: &str = "arm/resources";
 /// Registration states of namespaces; see [`registrations`].
 pub const REGISTRATIONS: &str = "arm/registrations";
+/// How namespaces register where that was changed at run time; see [`registrations`].
+pub const REGISTRATION_PLANS: &str = "arm/registration-plans";
 /// Long-running operations; see [`crate::lro`].
 pub const OPERATIONS: &str = "arm/operations";
 /// Operations that wait for their moment, by that moment.

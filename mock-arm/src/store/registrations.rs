@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use sim_core::ledger::Txn;
 
-use super::{REGISTRATIONS, Rows, key};
+use super::{REGISTRATION_PLANS, REGISTRATIONS, Rows, key};
+use crate::profile::{Profile, Registration as Plan};
 
 /// Where the registration of a namespace stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,4 +44,18 @@ pub fn get(rows: &impl Rows, subscription: &str, namespace: &str) -> Option<Regi
 /// Stores the state of `namespace`.
 pub fn put(txn: &mut Txn<'_>, subscription: &str, namespace: &str, state: Registration) {
     txn.put(REGISTRATIONS, &key(&[subscription, namespace]), state.as_str().into());
+}
+
+/// How `namespace` registers at present: as it was last told to, or else as the profile says.
+pub fn plan(rows: &impl Rows, profile: &Profile, namespace: &str) -> Plan {
+    let told = rows.row(REGISTRATION_PLANS, &key(&[namespace]));
+    told.and_then(|row| Plan::deserialize(&*row.value).ok()).unwrap_or_else(|| profile.registration(namespace))
+}
+
+/// Tells `namespace` how to register from now on.
+pub fn set_plan(txn: &mut Txn<'_>, namespace: &str, plan: &Plan) {
+    // A plan is plain data: it always has a JSON form.
+    if let Ok(value) = serde_json::to_value(plan) {
+        txn.put(REGISTRATION_PLANS, &key(&[namespace]), value);
+    }
 }

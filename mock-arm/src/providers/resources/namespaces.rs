@@ -77,7 +77,7 @@ fn in_use(subscription: &str, namespace: &Namespace, txn: &Txn<'_>) -> bool {
 }
 
 fn begin(call: &Call<'_>, subscription: &str, namespace: &Namespace, register: bool, txn: &mut Txn<'_>) {
-    let profile = call.profile.registration(namespace.name);
+    let profile = registrations::plan(txn, call.profile, namespace.name);
     let action = if register { "register" } else { "unregister" };
     let key = crate::store::key(&[subscription, namespace.name]);
     let timing = Timing { style: Style::Body, span: profile.delay(), retry_after: 10 };

@@ -1,0 +1,72 @@
+//! Fault rules.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use bytes::Bytes;
+use serde_json::{Value, json};
+use sim_core::faults::{Rule, RuleStatus};
+use sim_core::journal::Entry;
+
+use super::problem::{Problem, parse};
+use crate::world::World;
+
+const EXAMPLE: &str = r#"{"hook":"before","match":{"facts":{"method":"PUT","path":"*/connectedClusters/*"},"nth":[1]},"effect":"respond","status":429,"code":"TooManyRequests","message":"slow down","retryAfter":5}"#;
+
+pub(super) async fn list(State(world): State<World>) -> Json<Vec<RuleStatus>> {
+    Json(world.faults.list())
+}
+
+/// Adds a rule, or replaces the one of the same id. A rule without an id gets one.
+pub(super) async fn add(
+    State(world): State<World>,
+    body: Bytes,
+) -> Result<(StatusCode, Json<RuleStatus>), Problem> {
+    let mut value: Value = parse(&body, EXAMPLE)?;
+    if let Some(rule) = value.as_object_mut()
+        && !rule.contains_key("id")
+    {
+        rule.insert("id".into(), free_id(&world).into());
+    }
+    let rule: Rule = serde_json::from_value(value).map_err(|error| {
+        Problem::invalid(format!("this is no fault rule: {error}"), format!("send, for example, {EXAMPLE}"))
+    })?;
+    let chance = rule.matcher.probability;
+    if chance.is_some_and(|chance| !(0.0..=1.0).contains(&chance)) {
+        return Err(Problem::invalid("the probability is not between 0 and 1", "give, for example, 0.5"));
+    }
+    let id = rule.id.clone();
+    world.faults.add(rule);
+    world.journal.record(Entry::new("control", "fault-added").fact("rule", id.as_str()));
+    let added = world.faults.list().into_iter().find(|status| status.rule.id == id);
+    added
+        .map(|status| (StatusCode::CREATED, Json(status)))
+        .ok_or_else(|| Problem::not_found(format!("the rule '{id}' was removed meanwhile"), "add it again"))
+}
+
+fn free_id(world: &World) -> String {
+    let taken = world.faults.list();
+    let free = |id: &String| taken.iter().all(|status| status.rule.id != *id);
+    (1u64..).map(|count| format!("fault-{count}")).find(free).unwrap_or_default()
+}
+
+pub(super) async fn clear(State(world): State<World>) -> Json<Value> {
+    let removed = world.faults.clear(None);
+    world.journal.record(Entry::new("control", "faults-cleared").fact("removed", removed));
+    Json(json!({"removed": removed}))
+}
+
+pub(super) async fn remove(
+    State(world): State<World>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    let removed = world.faults.clear(Some(&id));
+    if removed == 0 {
+        return Err(Problem::not_found(
+            format!("there is no fault rule '{id}'"),
+            "GET /v1/faults lists the rules",
+        ));
+    }
+    world.journal.record(Entry::new("control", "faults-cleared").fact("rule", id));
+    Ok(Json(json!({"removed": removed})))
+}
