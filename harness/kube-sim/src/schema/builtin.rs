@@ -104,13 +104,13 @@ pub(super) fn generate() -> Builtin {
     merge_keys::annotate(&mut definitions);
     for (named, name) in &collector.kinds {
         if let Some(Value::Object(definition)) = definitions.get_mut(name) {
-            definition.insert("x-kubernetes-group-version-kind".into(), gvk(*named));
+            definition.insert(GVK.into(), gvk(*named));
         }
     }
     let kinds = collector.kinds;
     let mut lists = Map::new();
     for (named, name) in &kinds {
-        add_list(&mut lists, *named, name);
+        add_list(&mut lists, named.group, named.version, named.kind, name);
     }
     definitions.extend(lists);
     Builtin { definitions, kinds }
@@ -147,28 +147,25 @@ fn tidy(name: &str, definition: &mut Value) {
     }
 }
 
-/// The list type of a kind.
-fn add_list(lists: &mut Map<String, Value>, named: Named, name: &str) {
-    let description = format!("{}List is a list of {}.", named.kind, named.kind);
-    let kind = format!("{}List", named.kind);
+/// Adds the list type of a kind.
+pub(super) fn add_list(lists: &mut Map<String, Value>, group: &str, version: &str, kind: &str, name: &str) {
     let list = json!({
-        "description": description,
+        "description": format!("{kind}List is a list of {kind}."),
         "type": "object",
         "required": ["items"],
         "properties": {
             "apiVersion": {"description": API_VERSION, "type": "string"},
             "items": {"description": "Items of the list.", "type": "array", "items": {"$ref": format!("{REF}{name}")}},
             "kind": {"description": KIND, "type": "string"},
-            "metadata": {
-                "$ref": format!("{REF}{LIST_META}"),
-                "description": "Standard list metadata.",
-            },
+            "metadata": {"$ref": format!("{REF}{LIST_META}"), "description": "Standard list metadata."},
         },
-        "x-kubernetes-group-version-kind": [{"group": named.group, "kind": kind, "version": named.version}],
+        GVK: [{"group": group, "kind": format!("{kind}List"), "version": version}],
     });
     lists.insert(format!("{name}List"), list);
 }
 
+/// The extension that tells which kind a definition is.
+pub(super) const GVK: &str = "x-kubernetes-group-version-kind";
 /// Definition name of list metadata.
 pub(super) const LIST_META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta";
 /// Definition name of object metadata.

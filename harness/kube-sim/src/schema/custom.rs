@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::builtin::{API_VERSION, KIND, OBJECT_META};
+use super::builtin::{self, API_VERSION, GVK, KIND, OBJECT_META};
 use super::place::REF;
+use crate::registry::Kind;
 
 /// The schema of a custom object: what its definition says, with the fields that every object has.
 pub(super) fn object_schema(stated: Option<&Value>) -> Value {
@@ -52,4 +53,19 @@ fn embed_one(schema: &mut Map<String, Value>) {
         add_type_and_metadata(schema, "Standard object's metadata.");
     }
     embed(schema);
+}
+
+/// The name of a custom kind's definition: the group backwards, version, kind.
+pub(super) fn definition_name(kind: &Kind) -> String {
+    let group: Vec<&str> = kind.group.split('.').rev().collect();
+    format!("{}.{}.{}", group.join("."), kind.version, kind.kind)
+}
+
+/// The definitions that a custom kind adds: its own and its list's.
+pub(super) fn definitions(kind: &Kind, name: &str, stated: Option<&Value>) -> Map<String, Value> {
+    let mut object = object_schema(stated);
+    object[GVK] = json!([{"group": kind.group, "kind": kind.kind, "version": kind.version}]);
+    let mut all = Map::from_iter([(name.to_owned(), object)]);
+    builtin::add_list(&mut all, &kind.group, &kind.version, &kind.kind, name);
+    all
 }

@@ -4,6 +4,7 @@
 mod builtin;
 mod custom;
 mod merge_keys;
+mod openapi;
 mod place;
 
 use std::fmt;
@@ -26,6 +27,7 @@ pub struct Schemas(Arc<Inner>);
 struct Inner {
     builtin: OnceLock<Arc<Builtin>>,
     definitions: OnceLock<Arc<Definitions>>,
+    documents: openapi::Cache,
 }
 
 impl fmt::Debug for Schemas {
@@ -58,14 +60,18 @@ impl Schemas {
             let schema = custom::object_schema(custom.schema.as_ref());
             return ObjectType::new(self.definitions(), schema);
         }
-        let kinds = &self.builtin().kinds;
-        let found = kinds.iter().find(|(named, _)| {
-            named.kind == kind.kind && named.group == kind.group && named.version == kind.version
-        });
-        let root = match found {
-            Some((_, name)) => json!({"$ref": format!("{}{name}", place::REF)}),
+        let root = match self.definition_of(kind) {
+            Some(name) => json!({"$ref": format!("{}{name}", place::REF)}),
             None => Value::Null,
         };
         ObjectType::new(self.definitions(), root)
+    }
+
+    /// The name of a built-in kind's definition.
+    fn definition_of(&self, kind: &Kind) -> Option<&str> {
+        let found = self.builtin().kinds.iter().find(|(named, _)| {
+            named.kind == kind.kind && named.group == kind.group && named.version == kind.version
+        });
+        found.map(|(_, name)| name.as_str())
     }
 }

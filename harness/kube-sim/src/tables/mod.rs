@@ -61,6 +61,12 @@ type Cells = Vec<Value>;
 /// From an object to its cells at a time.
 type Print = fn(&Value, Timestamp) -> Cells;
 
+/// Who fills the rows of one table.
+enum Printer {
+    Builtin(Print),
+    Custom(custom::Columns),
+}
+
 /// The table of `objects`, with ages as of `now`. `list_meta` is the list's metadata (`resourceVersion`, `continue`, …).
 #[must_use]
 pub fn table(
@@ -70,15 +76,19 @@ pub fn table(
     now: Timestamp,
     include: IncludeObject,
 ) -> Value {
-    let (definitions, cells): (Value, Box<dyn Fn(&Value) -> Cells>) = match kind.printer_columns {
+    let (definitions, printer) = match kind.printer_columns {
         Some(stated) => {
             let columns = custom::Columns::new(stated);
-            (columns.definitions(), Box::new(move |object| columns.cells(object, now)))
+            (columns.definitions(), Printer::Custom(columns))
         }
         None => {
             let (spec, print) = layout(kind.group, kind.kind);
-            (columns::definitions(spec), Box::new(move |object| print(object, now)))
+            (columns::definitions(spec), Printer::Builtin(print))
         }
+    };
+    let cells = |object: &Value| match &printer {
+        Printer::Builtin(print) => print(object, now),
+        Printer::Custom(columns) => columns.cells(object, now),
     };
     let rows: Vec<Value> = objects.iter().map(|object| row(kind, object, cells(object), include)).collect();
     json!({
