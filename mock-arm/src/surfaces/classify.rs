@@ -1,7 +1,5 @@
 //! Who a request is for, by host and by path.
 
-use std::net::IpAddr;
-
 use arm_wire::agent::{ClusterPath, DATA_PLANE_SUFFIX, HIS_DISCOVERY_PATH, HIS_IDENTITY_PATH, HIS_SUFFIX};
 
 /// Who a request is for.
@@ -47,11 +45,14 @@ pub fn hosts() -> impl Iterator<Item = &'static str> {
     HOSTS.iter().map(|(host, _)| *host)
 }
 
-/// Whether a host is this machine's own address.
-pub(crate) fn is_own_address(host: &str) -> bool {
-    host == "localhost"
-        || host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok()
-        || host.is_empty()
+fn named(host: &str) -> Option<Surface> {
+    let same = |name: &str| if name.starts_with('.') { host.ends_with(name) } else { host == name };
+    HOSTS.iter().find(|(name, _)| same(name)).map(|(_, surface)| *surface)
+}
+
+/// Whether a host is one of the public cloud.
+pub(crate) fn is_public(host: &str) -> bool {
+    named(host).is_some()
 }
 
 /// Who a request is for. `host` has no port and is in lower case; `path` has no repeated slashes. An Azure host name
@@ -59,13 +60,9 @@ pub(crate) fn is_own_address(host: &str) -> bool {
 /// this machine, a name that a profile adds) serves every surface, told apart by the path.
 #[must_use]
 pub fn classify(host: &str, path: &str) -> Surface {
-    let named = HOSTS.iter().find(|(name, _)| match name.strip_prefix('.') {
-        Some(_) => host.ends_with(name),
-        None => host == *name,
-    });
-    match named {
-        Some((_, Surface::Arm)) if is_metadata(path) => Surface::Metadata,
-        Some((_, surface)) => *surface,
+    match named(host) {
+        Some(Surface::Arm) if is_metadata(path) => Surface::Metadata,
+        Some(surface) => surface,
         None => by_path(path),
     }
 }

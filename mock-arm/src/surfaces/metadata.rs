@@ -1,7 +1,7 @@
 //! The cloud metadata document, `GET /metadata/endpoints`: how clients learn the addresses of a cloud.
 //!
 //! Two forms, by how the caller addressed us. As `management.azure.com`: the public cloud's document, without
-//! `dataplaneEndpoints`. As an address of this machine: a custom cloud whose every endpoint is that address, with
+//! `dataplaneEndpoints`. As any address or name of our own: a custom cloud whose every endpoint is that address, with
 //! `dataplaneEndpoints`, so that the Arc extension of the Azure CLI passes them on to the agents. No URL of the custom
 //! cloud ends in a slash, because clients join them by plain concatenation.
 

@@ -50,10 +50,11 @@ impl SurfaceRequest<'_> {
         scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
     }
 
-    /// Whether the caller addressed this machine and not an Azure host name: the "custom cloud" way in.
+    /// Whether the caller addressed us by an address or name of our own and not by an Azure host name: the "custom cloud"
+    /// way in.
     #[must_use]
     pub fn is_custom_cloud(&self) -> bool {
-        classify::is_own_address(self.host)
+        !classify::is_public(self.host)
     }
 }
 

@@ -32,7 +32,7 @@ const BACKDATE: SignedDuration = SignedDuration::from_mins(5);
 /// How far a request's date may lie beside our clock.
 const SKEW: SignedDuration = SignedDuration::from_mins(15);
 
-/// Where the identity service of a region is. A caller who addressed this machine stays there.
+/// Where the identity service of a region is. A caller who used an address of our own stays there.
 pub(super) fn discovery(request: SurfaceRequest<'_>) -> SurfaceReply {
     if request.method != http::Method::GET {
         return wrong_method(request, "GET");

@@ -64,27 +64,24 @@ pub(crate) fn openid_configuration(
     )
 }
 
+/// Names of the public cloud's authority.
+const PUBLIC: [&str; 4] =
+    ["login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net"];
+
 /// Instance discovery: whether an authority is one, and where its OpenID configuration is. Authorities are the public
-/// cloud's and this machine's addresses; MSAL drops the port of the authority it asks about, so an address of this
-/// machine is answered with the address that the caller used.
+/// cloud's and the name by which the caller addressed us; MSAL drops the port of the authority it asks about, so that
+/// one is answered with the address that the caller used.
 pub(crate) fn instance(world: &World, request: SurfaceRequest<'_>) -> SurfaceReply {
     let params = Params::parse(request.query.as_bytes());
     let Some(endpoint) = params.get("authorization_endpoint") else {
         return Refusal::Missing("authorization_endpoint").reply(world, request);
     };
-    let Some((host, path)) = endpoint
-        .strip_prefix("https://")
-        .and_then(|rest| rest.split_once('/'))
-        .map(|(authority, path)| (authority.split(':').next().unwrap_or_default(), path))
-    else {
-        return Refusal::UnknownInstance.reply(world, request);
-    };
-    let host = host.to_ascii_lowercase();
-    let segment = path.split('/').next().unwrap_or_default();
-    let public = ["login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net"];
-    let base = if super::super::classify::is_own_address(&host) && request.is_custom_cloud() {
+    let endpoint = endpoint.parse::<http::Uri>().unwrap_or_default();
+    let host = endpoint.host().unwrap_or_default().to_ascii_lowercase();
+    let segment = endpoint.path().trim_start_matches('/').split('/').next().unwrap_or_default();
+    let base = if request.is_custom_cloud() && host == request.host {
         request.base_url.to_owned()
-    } else if public.contains(&host.as_str()) || host.ends_with(".login.microsoft.com") {
+    } else if PUBLIC.contains(&host.as_str()) || host.ends_with(".login.microsoft.com") {
         format!("https://{host}")
     } else {
         return Refusal::UnknownInstance.reply(world, request);
@@ -97,7 +94,7 @@ pub(crate) fn instance(world: &World, request: SurfaceRequest<'_>) -> SurfaceRep
             "metadata": [{
                 "preferred_network": "login.microsoftonline.com",
                 "preferred_cache": "login.windows.net",
-                "aliases": ["login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net"],
+                "aliases": PUBLIC,
             }],
         }),
     )

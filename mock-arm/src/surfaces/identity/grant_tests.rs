@@ -104,11 +104,17 @@ async fn what_is_wrong_with_a_request_is_said_by_its_aadsts_code() {
 async fn flows_of_people_are_refused_by_name() {
     let world = World::for_tests(Profile::default());
     let tenant = world.profile.tenant.id;
-    for path in [format!("{tenant}/oauth2/v2.0/authorize"), "common/userrealm/a@b.c".into()] {
+    for (path, status) in [
+        (format!("{tenant}/oauth2/v2.0/authorize"), 400),
+        (format!("{tenant}/oauth2/v2.0/devicecode"), 400),
+        ("common/userrealm/a@b.c".into(), 404),
+    ] {
         let reply = Call::new("GET", &format!("{LOGIN}/{path}")).send(&world).await;
-        assert_eq!(reply.status, 501);
+        assert_eq!(reply.status, status);
         assert!(reply.value()["error_description"].as_str().unwrap().contains(&path));
     }
+    let got = Call::new("GET", &format!("{LOGIN}/{tenant}/oauth2/token")).send(&world).await;
+    assert_eq!(got.value()["error_codes"][0], 900_561);
 }
 
 fn world_with_certificate(key: &RsaKey) -> World {

@@ -24,6 +24,8 @@ enum Route {
     Keys,
     Token(Version),
     Instance,
+    Realm,
+    NotPosted,
     Unmodelled,
 }
 
@@ -37,6 +39,8 @@ fn route(method: &http::Method, below: &str) -> Route {
         "discovery/instance" if get => Route::Instance,
         "oauth2/token" if post => Route::Token(Version::V1),
         "oauth2/v2.0/token" if post => Route::Token(Version::V2),
+        "oauth2/token" | "oauth2/v2.0/token" => Route::NotPosted,
+        other if other.starts_with("userrealm/") => Route::Realm,
         _ => Route::Unmodelled,
     }
 }
@@ -46,23 +50,24 @@ pub(crate) async fn answer(world: &World, request: SurfaceRequest<'_>) -> Surfac
     let (segment, below) = request.path.trim_start_matches('/').split_once('/').unwrap_or((request.path, ""));
     let route = route(request.method, below);
     let refuse = |refusal: Refusal| refusal.reply(world, request);
-    if let Route::Instance = route {
-        return discovery::instance(world, request);
-    }
-    if let Route::Unmodelled = route {
-        return refuse(Refusal::Interactive(format!("{} {}", request.method, request.path)));
-    }
-    let Some(tenant) = Tenant::of(segment, &world.profile) else {
-        return refuse(Refusal::UnknownTenant(segment.into()));
+    let tenant = Tenant::of(segment, &world.profile);
+    let tenant = match route {
+        Route::Instance => return discovery::instance(world, request),
+        Route::NotPosted => return refuse(Refusal::NotPosted(request.method.to_string())),
+        Route::Realm => return refuse(Refusal::Realm(request.path.into())),
+        Route::Unmodelled => {
+            return refuse(Refusal::Interactive(format!("{} {}", request.method, request.path)));
+        }
+        Route::Configuration(_) | Route::Keys | Route::Token(_) => tenant,
     };
+    let Some(tenant) = tenant else { return refuse(Refusal::UnknownTenant(segment.into())) };
     match route {
         Route::Configuration(version) => discovery::openid_configuration(&tenant, version, request),
-        Route::Keys => match world.tokens.jwks().await {
+        Route::Token(version) => grant::answer(world, &tenant, version, request).await,
+        _ => match world.tokens.jwks().await {
             Ok(keys) => SurfaceReply::json(200, &keys),
             Err(error) => refuse(Refusal::NoKey(error.to_string())),
         },
-        Route::Token(version) => grant::answer(world, &tenant, version, request).await,
-        Route::Instance | Route::Unmodelled => refuse(Refusal::Interactive(request.path.into())),
     }
 }
 

@@ -50,6 +50,10 @@ pub(crate) enum Refusal {
     NoKey(String),
     /// A page or flow for people.
     Interactive(String),
+    /// What an account name says about its directory: nothing here, so that clients go on to ask for a token.
+    Realm(String),
+    /// The token endpoint was not posted to.
+    NotPosted(String),
 }
 
 fn second(seconds: i64) -> Timestamp {
@@ -114,8 +118,14 @@ impl Refusal {
             Self::NoKey(reason) => (503, "temporarily_unavailable", 90033, format!(
                 "A transient error has occurred. Please try again. ({reason})"
             )),
-            Self::Interactive(path) => (501, "unsupported_response_type", 700_054, format!(
+            Self::Interactive(path) => (400, "unsupported_response_type", 700_054, format!(
                 "'{path}' is a flow that this simulated Entra ID does not model. Log in as a service principal instead."
+            )),
+            Self::Realm(path) => (404, "invalid_request", 90002, format!(
+                "'{path}': this simulated Entra ID has no accounts of people. Log in as a service principal instead."
+            )),
+            Self::NotPosted(method) => (400, "invalid_request", 900_561, format!(
+                "The endpoint only accepts POST requests. Received a {method} request."
             )),
         }
     }
