@@ -1,0 +1,83 @@
+//! The control plane's loops: they make the objects mean something.
+//!
+//! [`Controllers::start`] runs all of them, the scheduler and the kubelets as one task over the change feed. Every
+//! controller is a synchronous, idempotent function of a key; see `manager` for the rules.
+
+mod deployment;
+pub(crate) mod events;
+mod kinds;
+pub(crate) mod manager;
+pub(crate) mod objects;
+pub(crate) mod pods;
+pub(crate) mod quantity;
+mod replicaset;
+pub(crate) mod selector;
+pub(crate) mod store;
+
+use std::sync::Arc;
+
+use tokio::task::JoinHandle;
+
+use self::kinds::Kinds;
+use self::manager::Manager;
+use self::store::Store;
+use crate::api::Api;
+use crate::kubelet::{Kubelet, KubeletConfig, Logs, Nodes};
+use crate::scheduler::Scheduler;
+use crate::status::Status;
+
+/// What the controllers are told when they start.
+#[derive(Debug, Clone)]
+pub struct ControllersConfig {
+    /// What the kubelets need.
+    pub kubelet: KubeletConfig,
+    /// The cluster's certificate authority as PEM, which every namespace gets as ConfigMap `kube-root-ca.crt`.
+    pub ca_pem: String,
+}
+
+/// The running control plane. Dropping it stops everything and kills every child process.
+#[derive(Debug)]
+pub struct Controllers {
+    task: JoinHandle<()>,
+    logs: Logs,
+}
+
+impl Controllers {
+    /// Starts controllers, scheduler and kubelets over `api`. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// When the API lacks a kind that they need.
+    pub fn start(api: &Api, config: ControllersConfig) -> Result<Self, Status> {
+        let kinds = Arc::new(Kinds::new(api)?);
+        let store = Store::new(api.clone(), kinds, "kube-controller-manager");
+        let logs = Logs::new(api.clock().clone());
+        let mut manager = Manager::new(api.clone());
+        let ControllersConfig { kubelet, ca_pem } = config;
+        let _ = ca_pem;
+        manager.add(|nudger| Nodes::new(&store, kubelet.clone(), &nudger));
+        manager.add(|_| deployment::Deployments::new(&store));
+        manager.add(|_| replicaset::ReplicaSets::new(&store));
+        manager.add(|_| Scheduler::new(&store));
+        manager.add(|nudger| Kubelet::new(&store, kubelet, logs.clone(), nudger));
+        Ok(Self { task: tokio::spawn(manager.run()), logs })
+    }
+
+    /// What the containers wrote.
+    #[must_use]
+    pub fn logs(&self) -> Logs {
+        self.logs.clone()
+    }
+
+    /// Stops everything; when this returns, every child process has been killed and the volumes are gone.
+    pub async fn shutdown(mut self) {
+        self.task.abort();
+        // The task ends by being cancelled, which is no error here.
+        let _ = (&mut self.task).await;
+    }
+}
+
+impl Drop for Controllers {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}

@@ -1,0 +1,104 @@
+//! What a cluster's kubelets are told when they start.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sim_core::faults::FaultSet;
+
+use super::workload::ImageResolver;
+use crate::status::Status;
+
+/// One simulated node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct NodeSpec {
+    /// Its name, which is its `kubernetes.io/hostname` too.
+    pub name: String,
+    /// CPUs, as a Kubernetes quantity.
+    pub cpu: String,
+    /// Memory, as a Kubernetes quantity.
+    pub memory: String,
+    /// How many pods fit.
+    pub pods: u32,
+    /// `kubernetes.io/arch`.
+    pub arch: String,
+    /// `status.nodeInfo.osImage`.
+    pub os_image: String,
+    /// `spec.providerID`, which tells agents the infrastructure; empty for none.
+    pub provider_id: String,
+    /// Further labels.
+    pub labels: Vec<(String, String)>,
+    /// Whether it carries the taint and label of a control plane node.
+    pub control_plane: bool,
+}
+
+impl Default for NodeSpec {
+    fn default() -> Self {
+        Self {
+            name: "node-1".into(),
+            cpu: "4".into(),
+            memory: "16Gi".into(),
+            pods: 110,
+            arch: "amd64".into(),
+            os_image: "Ubuntu 24.04.3 LTS".into(),
+            provider_id: String::new(),
+            labels: Vec::new(),
+            control_plane: false,
+        }
+    }
+}
+
+/// A token for a pod that is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenAsk<'a> {
+    /// Namespace of service account and pod.
+    pub namespace: &'a str,
+    /// Name of the service account.
+    pub service_account: &'a str,
+    /// Audience; the API server's own when `None`.
+    pub audience: Option<&'a str>,
+    /// Wanted life, in wall time.
+    pub expires_in: Duration,
+    /// The pod that the token is bound to.
+    pub pod_name: &'a str,
+    /// Its uid.
+    pub pod_uid: &'a str,
+    /// The node that it runs on.
+    pub node_name: &'a str,
+}
+
+/// Issues tokens for pods, as the TokenRequest API does: the token and when it expires (wall time).
+pub type TokenIssuer = Arc<dyn Fn(&TokenAsk<'_>) -> Result<(String, Timestamp), Status> + Send + Sync>;
+
+/// What the kubelets need beside the API.
+#[derive(Clone)]
+pub struct KubeletConfig {
+    /// What to run for which image.
+    pub images: ImageResolver,
+    /// The nodes; each has a kubelet.
+    pub nodes: Vec<NodeSpec>,
+    /// What every process gets in its environment, before the container's own variables: `KUBERNETES_SERVICE_HOST`
+    /// and `KUBERNETES_SERVICE_PORT` (the API server as this machine reaches it) among them.
+    pub pod_env: Vec<(String, String)>,
+    /// Where volumes and working directories are made (0700).
+    pub work_dir: PathBuf,
+    /// Where tokens for pods come from.
+    pub tokens: TokenIssuer,
+    /// Fault rules; the hook is `kubelet`.
+    pub faults: FaultSet,
+    /// The cluster's name, a fact that rules can match on.
+    pub cluster: String,
+}
+
+impl fmt::Debug for KubeletConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KubeletConfig")
+            .field("nodes", &self.nodes)
+            .field("work_dir", &self.work_dir)
+            .finish_non_exhaustive()
+    }
+}
