@@ -17,6 +17,9 @@ use crate::world::World;
 /// Faster would make one tick of a timer longer than a day.
 const FASTEST: f64 = 1e6;
 
+/// Farther would keep every periodic timer of the world busy for hours.
+const FARTHEST: Duration = Duration::from_secs(3660 * 24 * 3600);
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Setting {
@@ -84,6 +87,12 @@ fn mode_of(setting: &Setting) -> Result<Mode, Problem> {
 pub(super) async fn advance(State(world): State<World>, body: Bytes) -> Result<Json<Outcome>, Problem> {
     let advance: Advance = parse(&body, r#"{"span":"11m"}"#)?;
     let span = span_of(&advance.span)?;
+    if span > FARTHEST {
+        return Err(Problem::invalid(
+            format!("{} is too far to advance at once", advance.span),
+            "advance by at most ten years (3660d)",
+        ));
+    }
     let from = world.clock.now();
     world.journal.record(Entry::new("control", "advance").fact("seconds", span.as_secs_f64()));
     let advanced = world.clock.advance(span).await;

@@ -45,6 +45,7 @@ async fn the_clock_is_shown_set_and_advanced() {
     let (status, advanced) = call(&world, "POST", "/v1/clock/advance", r#"{"span":"11m"}"#).await;
     assert_eq!(status, 200);
     assert_eq!((&advanced["now"], &advanced["quiet"]), (&json!("2026-01-01T00:11:00Z"), &json!(true)));
+    assert_eq!(call(&world, "POST", "/v1/clock/advance", r#"{"span":"9999d"}"#).await.0, 400);
     let (_, set) = call(&world, "PUT", "/v1/clock", r#"{"speed":60}"#).await;
     assert_eq!((&set["mode"], &set["speed"]), (&json!("scaled"), &json!(60.0)));
     for body in [

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::params::Params;
 use super::reply::{self, SurfaceReply};
-use super::{Surface, SurfaceRequest};
+use super::{Surface, SurfaceRequest, bearer};
 use crate::surfaces::identity::resources;
 use crate::world::World;
 
@@ -19,13 +19,8 @@ pub(crate) fn answer(world: &World, request: SurfaceRequest<'_>) -> SurfaceReply
     if request.method != http::Method::GET || !path.eq_ignore_ascii_case("/v1.0/servicePrincipals") {
         return reply::not_modelled(Surface::Graph, request);
     }
-    let audiences = resources::graph_audiences(request);
-    let audiences: Vec<&str> = audiences.iter().map(String::as_str).collect();
-    let Some(bearer) = request.bearer() else {
-        return SurfaceReply::error(401, "InvalidAuthenticationToken", "Access token is empty.");
-    };
-    if let Err(error) = world.tokens.verify(bearer, &audiences, world.clock.wall()) {
-        return SurfaceReply::error(401, "InvalidAuthenticationToken", error.to_string());
+    if let Err(message) = bearer::check(world, request, &resources::graph_audiences(request)) {
+        return SurfaceReply::error(401, "InvalidAuthenticationToken", message);
     }
     let params = Params::parse(request.query.as_bytes());
     let Some(filter) = params.get("$filter") else {

@@ -7,6 +7,7 @@
 use crate::world::World;
 
 pub mod agent_plane;
+mod bearer;
 mod classify;
 mod graph;
 pub mod identity;

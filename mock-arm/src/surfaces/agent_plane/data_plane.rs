@@ -15,8 +15,8 @@ use sim_core::journal::Entry;
 use super::onboarding::repository_path;
 use super::reply::SurfaceReply;
 use super::{SurfaceRequest, not_modelled, wrong_method};
-use crate::profile::Authentication;
 use crate::providers::kubernetes::agent::{self, Report};
+use crate::surfaces::bearer::{self, Bearer};
 use crate::surfaces::identity::resources::arm_audiences;
 use crate::world::World;
 
@@ -65,26 +65,14 @@ fn gone(missing: &agent::NotFound) -> SurfaceReply {
 
 /// Only the cluster's own identity may speak for it.
 fn authorize(world: &World, arm_id: &str, request: SurfaceRequest<'_>) -> Result<(), SurfaceReply> {
-    if world.profile.authentication == Authentication::None {
-        return Ok(());
-    }
-    let refused = |status, message: String| {
-        let code = if status == 401 { "Unauthorized" } else { "Forbidden" };
-        SurfaceReply::error(status, code, message)
-    };
-    let bearer = request
-        .bearer()
-        .ok_or_else(|| refused(401, "The header 'Authorization: Bearer …' is missing.".into()))?;
-    let audiences = arm_audiences(request.base_url);
-    let audiences: Vec<&str> = audiences.iter().map(String::as_str).collect();
-    let caller = world
-        .tokens
-        .verify(bearer, &audiences, world.clock.wall())
-        .map_err(|error| refused(401, error.to_string()))?;
+    let forbidden = |message: String| SurfaceReply::error(403, "Forbidden", message);
+    let bearer = bearer::check(world, request, &arm_audiences(request.base_url))
+        .map_err(|message| SurfaceReply::error(401, "Unauthorized", message))?;
+    let Bearer::Known(caller) = bearer else { return Ok(()) };
     match &caller.mirid {
         Some(mirid) if mirid.eq_ignore_ascii_case(arm_id) => Ok(()),
-        Some(other) => Err(refused(403, format!("The token is of '{other}', not of '{arm_id}'."))),
-        None => Err(refused(403, format!("The token is not of the managed identity of '{arm_id}'."))),
+        Some(other) => Err(forbidden(format!("The token is of '{other}', not of '{arm_id}'."))),
+        None => Err(forbidden(format!("The token is not of the managed identity of '{arm_id}'."))),
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::params::Params;
 use super::reply::SurfaceReply;
 use super::{SurfaceRequest, not_modelled, wrong_method};
-use crate::profile::Authentication;
+use crate::surfaces::bearer;
 use crate::surfaces::identity::resources::arm_audiences;
 use crate::world::World;
 
@@ -63,16 +63,9 @@ pub(super) fn answer(world: &World, path: &str, request: SurfaceRequest<'_>) -> 
 }
 
 fn authorize(world: &World, request: SurfaceRequest<'_>) -> Result<(), SurfaceReply> {
-    if world.profile.authentication == Authentication::None {
-        return Ok(());
-    }
-    let refused = |message: String| SurfaceReply::error(401, "Unauthorized", message);
-    let bearer =
-        request.bearer().ok_or_else(|| refused("The header 'Authorization: Bearer …' is missing.".into()))?;
-    let audiences = arm_audiences(request.base_url);
-    let audiences: Vec<&str> = audiences.iter().map(String::as_str).collect();
-    let verified = world.tokens.verify(bearer, &audiences, world.clock.wall());
-    verified.map(drop).map_err(|error| refused(error.to_string()))
+    bearer::check(world, request, &arm_audiences(request.base_url))
+        .map(drop)
+        .map_err(|message| SurfaceReply::error(401, "Unauthorized", message))
 }
 
 fn check_train(params: &Params) -> Result<(), SurfaceReply> {

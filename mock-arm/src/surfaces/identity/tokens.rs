@@ -133,6 +133,7 @@ impl Cache {
 struct Inner {
     keys: KeySource,
     profile: Arc<Profile>,
+    issuer: String,
     signing: OnceLock<Signing>,
     cache: Mutex<Cache>,
     signatures_checked: AtomicU64,
@@ -157,6 +158,7 @@ impl TokenService {
     pub fn new(keys: KeySource, profile: Arc<Profile>) -> Self {
         Self(Arc::new(Inner {
             keys,
+            issuer: issuer(profile.tenant.id),
             profile,
             signing: OnceLock::new(),
             cache: Mutex::default(),
@@ -249,7 +251,7 @@ impl TokenService {
                 checked
             }
         };
-        if checked.issuer != issuer(self.0.profile.tenant.id) {
+        if checked.issuer != self.0.issuer {
             return Err(TokenError::Tenant(checked.issuer.clone()));
         }
         if !audiences.iter().any(|audience| *audience == checked.caller.audience) {
