@@ -8,6 +8,7 @@ const RULES: &[(&str, &str)] = &[
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)", "<time>"),
     (r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d (\+0000|GMT|UTC)", "<date>"),
     (r"127\.0\.0\.1:\d+", "127.0.0.1:<port>"),
+    (r"\b10\.\d+\.\d+\.\d+", "<ip>"),
     (r"MII[A-Za-z0-9+/=]{100,}", "<base64>"),
     // ReplicaSet hash and pod suffix, in the alphabet that Kubernetes draws names from.
     (r"-[bcdfghjklmnpqrstvwxz2456789]{8,10}-[bcdfghjklmnpqrstvwxz2456789]{5}\b", "-<hash>-<random>"),
