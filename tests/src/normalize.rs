@@ -18,8 +18,8 @@ const RULES: &[(&str, &str)] = &[
     (r#""resourceVersion": "\d+""#, r#""resourceVersion": "<rv>""#),
 ];
 
-/// `text` without what differs from run to run, and without blanks at the ends of lines; runs of blanks after a
-/// replaced value are one blank, since a table's width depends on the value.
+/// `text` without what differs from run to run, and without blanks at the ends of lines; columns are two blanks apart, since
+/// a table's width depends on the values.
 #[must_use]
 pub fn normalize(text: &str) -> String {
     let mut text = text.to_owned();
@@ -28,11 +28,11 @@ pub fn normalize(text: &str) -> String {
             text = rule.replace_all(&text, *replacement).into_owned();
         }
     }
-    let squeeze = Regex::new(r"> {2,}").ok();
+    let squeeze = Regex::new(r"(\S) {2,}").ok();
     let mut lines: Vec<String> = text
         .lines()
         .map(|line| match &squeeze {
-            Some(rule) => rule.replace_all(line, "> ").trim_end().to_owned(),
+            Some(rule) => rule.replace_all(line, "$1  ").trim_end().to_owned(),
             None => line.trim_end().to_owned(),
         })
         .collect();
@@ -50,7 +50,7 @@ mod tests {
     fn what_differs_between_runs_is_replaced() {
         assert_eq!(
             normalize("web-6d4cf56db6-x2b4z   1/1   Running   0   13d  \n\n"),
-            "web-<hash>-<random> 1/1   Running   0   <age>"
+            "web-<hash>-<random>  1/1  Running  0  <age>"
         );
         assert_eq!(normalize("https://127.0.0.1:4711/a"), "https://127.0.0.1:<port>/a");
         assert_eq!(normalize("\"2026-01-01T00:00:00.123Z\""), "\"<time>\"");
