@@ -173,6 +173,12 @@ impl FaultSet {
         self.lock().clone()
     }
 
+    /// Whether there is no rule at all. Costs one atomic load.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        !self.0.any.load(Ordering::Acquire)
+    }
+
     /// The effect of the first rule that fires here, if any. Firing is recorded in the journal.
     #[must_use]
     pub fn strike(&self, hook: Hook, facts: &Facts<'_>) -> Option<Effect> {

@@ -69,12 +69,12 @@ impl Refusal {
         self
     }
 
-    /// The real service does this, the simulation does not. The code is ours, so that nobody takes it for Azure's.
+    /// The real service does this, the simulation does not.
     #[must_use]
     pub fn not_modelled(what: &str) -> Self {
         Self::gateway(
             Kind::NotModelled,
-            "NotModelledByDryarc",
+            "NotModelled",
             format!(
                 "The simulated Azure of dryarc does not model {what}. Nothing was changed. FIDELITY.md lists what is \
                  modelled."
@@ -124,6 +124,16 @@ impl Refusal {
                 "The Resource '{full_type_and_name}' under resource group '{group}' was not found. For more details \
                  please go to https://aka.ms/ARMResourceNotFoundFix"
             ),
+        )
+    }
+
+    /// There is no such operation.
+    #[must_use]
+    pub fn operation_not_found(id: &str) -> Self {
+        Self::gateway(
+            Kind::NotFound,
+            "OperationNotFound",
+            format!("The operation '{id}' could not be found."),
         )
     }
 

@@ -41,6 +41,14 @@ pub struct Route<'a> {
     pub nearest: bool,
 }
 
+impl Route<'_> {
+    /// Whether the provider sits behind Azure's provider hub.
+    #[must_use]
+    pub fn is_hub(&self) -> bool {
+        self.spec.hub
+    }
+}
+
 impl Registry {
     fn find(&self, namespace: &str) -> Option<&dyn Provider> {
         self.0.iter().map(AsRef::as_ref).find(|one| one.namespace().eq_ignore_ascii_case(namespace))
@@ -264,7 +272,7 @@ pub(super) fn registration(
     namespace: &catalog::Namespace,
 ) -> Registration {
     registrations::get(txn, subscription, namespace.name)
-        .unwrap_or_else(|| namespace.initial(profile.registration(namespace.name).registered))
+        .unwrap_or_else(|| namespace.initial(registrations::plan(txn, profile, namespace.name).registered))
 }
 
 fn check_group(call: &Call<'_>, txn: &Txn<'_>) -> Result<(), Refusal> {

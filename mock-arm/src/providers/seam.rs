@@ -65,6 +65,9 @@ pub struct TypeSpec {
     pub list: bool,
     /// Whether a write needs the namespace to be registered.
     pub gated: bool,
+    /// Whether the provider sits behind Azure's provider hub, which shows on the wire: a header, and `null` as the body
+    /// of "accepted".
+    pub hub: bool,
 }
 
 /// Who makes the call, as far as providers care.

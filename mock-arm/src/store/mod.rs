@@ -28,7 +28,11 @@ pub trait Rows {
     /// The row at `key`.
     fn row(&self, table: &str, key: &str) -> Option<&Row>;
     /// Rows whose key starts with `prefix`, in key order.
-    fn rows<'a>(&'a self, table: &'a str, prefix: &'a str) -> Box<dyn Iterator<Item = (&'a str, &'a Row)> + 'a>;
+    fn rows<'a>(
+        &'a self,
+        table: &'a str,
+        prefix: &'a str,
+    ) -> Box<dyn Iterator<Item = (&'a str, &'a Row)> + 'a>;
 }
 
 impl Rows for View<'_> {
@@ -36,7 +40,11 @@ impl Rows for View<'_> {
         self.get(table, key)
     }
 
-    fn rows<'a>(&'a self, table: &'a str, prefix: &'a str) -> Box<dyn Iterator<Item = (&'a str, &'a Row)> + 'a> {
+    fn rows<'a>(
+        &'a self,
+        table: &'a str,
+        prefix: &'a str,
+    ) -> Box<dyn Iterator<Item = (&'a str, &'a Row)> + 'a> {
         Box::new(self.scan(table, prefix))
     }
 }
@@ -46,7 +54,11 @@ impl Rows for Txn<'_> {
         self.get(table, key)
     }
 
-    fn rows<'a>(&'a self, table: &'a str, prefix: &'a str) -> Box<dyn Iterator<Item = (&'a str, &'a Row)> + 'a> {
+    fn rows<'a>(
+        &'a self,
+        table: &'a str,
+        prefix: &'a str,
+    ) -> Box<dyn Iterator<Item = (&'a str, &'a Row)> + 'a> {
         Box::new(self.scan(table, prefix))
     }
 }

@@ -49,7 +49,8 @@ pub fn put(txn: &mut Txn<'_>, subscription: &str, namespace: &str, state: Regist
 /// How `namespace` registers at present: as it was last told to, or else as the profile says.
 pub fn plan(rows: &impl Rows, profile: &Profile, namespace: &str) -> Plan {
     let told = rows.row(REGISTRATION_PLANS, &key(&[namespace]));
-    told.and_then(|row| Plan::deserialize(&*row.value).ok()).unwrap_or_else(|| profile.registration(namespace))
+    told.and_then(|row| Plan::deserialize(&*row.value).ok())
+        .unwrap_or_else(|| profile.registration(namespace))
 }
 
 /// Tells `namespace` how to register from now on.

@@ -58,6 +58,7 @@ pub(super) const NAMESPACES: &[Namespace] = &[
         &[
             global("tenants", RESOURCES),
             global("locations", RESOURCES),
+            global("locations/operationStatuses", RESOURCES),
             global("providers", RESOURCES),
             global("resources", RESOURCES),
             global("subscriptions", RESOURCES),

@@ -12,7 +12,7 @@ mod versions;
 use jiff::Timestamp;
 use sim_core::ledger::Txn;
 
-use super::refusal::{Kind, Refusal};
+use super::refusal::Refusal;
 use super::seam::{Call, Provider, Reply, TypeSpec, Verb};
 use super::target::Target;
 use crate::lro::{self, Operation, State};
@@ -28,8 +28,15 @@ const TYPES: &[TypeSpec] = &[
         verbs: &[Verb::Get, Verb::Put, Verb::Patch, Verb::Delete],
         list: true,
         gated: true,
+        hub: true,
     },
-    TypeSpec { name: "locations/operationStatuses", verbs: &[Verb::Get], list: false, gated: false },
+    TypeSpec {
+        name: "locations/operationStatuses",
+        verbs: &[Verb::Get],
+        list: false,
+        gated: false,
+        hub: true,
+    },
 ];
 
 /// The provider.
@@ -61,8 +68,5 @@ impl Provider for Kubernetes {
 
 fn status(id: &str, txn: &Txn<'_>) -> Result<Reply, Refusal> {
     let operation = lro::get(txn, id).filter(|found| found.namespace.eq_ignore_ascii_case(NAMESPACE));
-    operation.map(|found| Reply::Status(Box::new(found))).ok_or_else(|| {
-        let text = format!("The operation '{id}' could not be found.");
-        Refusal::service(Kind::NotFound, "OperationNotFound", text)
-    })
+    operation.map(|found| Reply::Status(Box::new(found))).ok_or_else(|| Refusal::operation_not_found(id))
 }

@@ -9,7 +9,7 @@ mod subscriptions;
 use jiff::Timestamp;
 use sim_core::ledger::Txn;
 
-use super::refusal::{Kind, Refusal};
+use super::refusal::Refusal;
 use super::seam::{Call, Provider, Reply, TypeSpec, Verb};
 use super::target::Target;
 use crate::lro::{self, Operation, State};
@@ -18,7 +18,7 @@ use crate::lro::{self, Operation, State};
 pub const NAMESPACE: &str = "Microsoft.Resources";
 
 const fn spec(name: &'static str, verbs: &'static [Verb]) -> TypeSpec {
-    TypeSpec { name, verbs, list: false, gated: false }
+    TypeSpec { name, verbs, list: false, gated: false, hub: false }
 }
 
 const READ: &[Verb] = &[Verb::Get];
@@ -28,6 +28,7 @@ const TYPES: &[TypeSpec] = &[
     spec("subscriptions", READ),
     spec("subscriptions/locations", READ),
     spec("subscriptions/operationresults", READ),
+    spec("locations/operationStatuses", READ),
     spec("providers", &[Verb::Get, Verb::Post]),
     spec("resourceGroups", &[Verb::Get, Verb::Head, Verb::Put, Verb::Patch, Verb::Delete]),
     spec("resources", READ),
@@ -64,7 +65,15 @@ impl Provider for Resources {
             Target::Resources { subscription, group } => {
                 list::list(call, subscription, group.as_deref(), txn)
             }
-            Target::OperationResult { subscription, id } => outcome(subscription, id, txn),
+            Target::OperationResult { subscription, id } => lro::get(txn, id)
+                .filter(|found| found.subscription.eq_ignore_ascii_case(subscription))
+                .map(|found| Reply::Outcome(Box::new(found)))
+                .ok_or_else(|| Refusal::operation_not_found(id)),
+            Target::OperationStatus { id, .. } => {
+                let found = lro::get(txn, id).filter(|found| found.namespace.eq_ignore_ascii_case(NAMESPACE));
+                let found = found.ok_or_else(|| Refusal::operation_not_found(id))?;
+                Ok(Reply::Status(Box::new(found)))
+            }
             _ => Err(Refusal::not_modelled("this path")),
         }
     }
@@ -75,12 +84,4 @@ impl Provider for Resources {
             _ => namespaces::settle(operation, outcome, txn),
         }
     }
-}
-
-fn outcome(subscription: &str, id: &str, txn: &Txn<'_>) -> Result<Reply, Refusal> {
-    let operation = lro::get(txn, id).filter(|found| found.subscription.eq_ignore_ascii_case(subscription));
-    operation.map(|found| Reply::Outcome(Box::new(found))).ok_or_else(|| {
-        let text = format!("The operation result '{id}' could not be found.");
-        Refusal::gateway(Kind::NotFound, "OperationResultNotFound", text)
-    })
 }

@@ -77,10 +77,10 @@ fn in_use(subscription: &str, namespace: &Namespace, txn: &Txn<'_>) -> bool {
 }
 
 fn begin(call: &Call<'_>, subscription: &str, namespace: &Namespace, register: bool, txn: &mut Txn<'_>) {
-    let profile = registrations::plan(txn, call.profile, namespace.name);
+    let plan = registrations::plan(txn, call.profile, namespace.name);
     let action = if register { "register" } else { "unregister" };
     let key = crate::store::key(&[subscription, namespace.name]);
-    let timing = Timing { style: Style::Body, span: profile.delay(), retry_after: 10 };
+    let timing = Timing { style: Style::Body, span: plan.delay(), retry_after: 10 };
     let subject = Subject {
         operation: call.seed.uuid(&format!("operation/{action}/{key}/{}", txn.revision())).to_string(),
         id: &format!("/subscriptions/{subscription}/providers/{}", namespace.name),
@@ -90,7 +90,7 @@ fn begin(call: &Call<'_>, subscription: &str, namespace: &Namespace, register: b
     let draft = call.draft(format!("{}/{action}/action", namespace.name), timing, subject);
     let mut operation = lro::begin(txn, draft, call.now);
     if register {
-        match profile.outcome {
+        match plan.outcome {
             RegistrationOutcome::Registered => {}
             RegistrationOutcome::Stuck => lro::park(txn, &mut operation),
             RegistrationOutcome::Failed => {

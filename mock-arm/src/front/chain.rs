@@ -1,0 +1,368 @@
+//! The way of a request, from the outside in and back.
+//!
+//! 1. a panic becomes an error (one bad request must not end the run);
+//! 2. ids; 3. journal (sees injected faults and the final reply; says committed and delivered apart);
+//! 4. surface, by host and path; 5. target (never refuses, only says what is meant; rules match on it);
+//! 6. faults `before` (nothing has happened yet); 7. who calls; 8. version, subscription, type and verb, from tables;
+//! 9. body (last, so that refused requests need none); 10. the provider, in one transaction; 11. rendering;
+//! 12. faults `after` (the write stands, the answer suffers).
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use futures::FutureExt as _;
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, Method, StatusCode};
+use serde_json::Value;
+use sim_core::faults::Hook;
+
+use super::address::{Address, collapse};
+use super::body::{self, BodyError};
+use super::faults::{self, Verdict};
+use super::ids::Ids;
+use super::record::Record;
+use super::render::{self, Context};
+use super::{Front, authn};
+use crate::providers::refusal::{Kind, Refusal};
+use crate::providers::seam::{Actor, Call, Query, Verb};
+use crate::providers::target::Target;
+use crate::surfaces::identity::tokens::{Caller, CallerKind};
+use crate::surfaces::{self, Surface, SurfaceReply, SurfaceRequest};
+
+/// Answers one request.
+pub(super) async fn serve(State(front): State<Arc<Front>>, request: Request) -> Response {
+    match AssertUnwindSafe(exchange(&front, request)).catch_unwind().await {
+        Ok(response) => response,
+        Err(_) => {
+            tracing::error!("a request made the simulated cloud panic; this is a bug in dryarc");
+            let text = "The simulated Azure of dryarc failed while it handled the request. This is a bug in dryarc, \
+                        not in the caller; its log says more.";
+            render::fault(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", text, None)
+        }
+    }
+}
+
+/// One request on its way in.
+struct Exchange<'a> {
+    front: &'a Front,
+    head: &'a Parts,
+    address: &'a Address,
+    path: &'a str,
+    query: &'a str,
+}
+
+async fn exchange(front: &Front, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let address = Address::of(&head);
+    let path = collapse(head.uri.path());
+    let query = head.uri.query().unwrap_or_default();
+    let ids = Ids::draw(&front.ids, &head.headers);
+    let mut record = Record::new(&front.world.journal, head.method.as_str(), address.host(), &path);
+    record.correlation = ids.correlation().to_owned();
+
+    let surface = surfaces::classify(address.host(), &path);
+    record.surface = name_of(surface);
+    let exchange = Exchange { front, head: &head, address: &address, path: &path, query };
+    let mut response = match surface {
+        Surface::Arm => exchange.arm(body, &mut record).await,
+        other => exchange.surface(other, body, &mut record).await,
+    };
+    let cut = response.extensions().get::<faults::Cut>().is_some();
+    record.status = (!cut).then_some(response.status());
+    record.delivered = record.delivered && !cut;
+    if surface == Surface::Arm {
+        render::common(response.headers_mut());
+    }
+    ids.write(response.headers_mut(), front.world.clock.wall());
+    response
+}
+
+fn name_of(surface: Surface) -> &'static str {
+    match surface {
+        Surface::Arm => "arm",
+        Surface::Identity => "identity",
+        Surface::Metadata => "metadata",
+        Surface::AgentPlane => "agents",
+        Surface::Graph => "graph",
+        Surface::Registry => "registry",
+        Surface::Unknown => "unknown",
+    }
+}
+
+fn verb_of(method: &Method) -> Option<Verb> {
+    Some(match *method {
+        Method::GET => Verb::Get,
+        Method::HEAD => Verb::Head,
+        Method::PUT => Verb::Put,
+        Method::PATCH => Verb::Patch,
+        Method::DELETE => Verb::Delete,
+        Method::POST => Verb::Post,
+        _ => return None,
+    })
+}
+
+/// `YYYY-MM-DD` with one of the suffixes that Azure uses.
+fn is_version(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let date = bytes.len() >= 10
+        && bytes.iter().take(10).enumerate().all(|(at, byte)| match at {
+            4 | 7 => *byte == b'-',
+            _ => byte.is_ascii_digit(),
+        });
+    let suffixes = ["", "-preview", "-alpha", "-beta", "-rc", "-privatepreview"];
+    date && text.get(10..).is_some_and(|rest| suffixes.iter().any(|one| one.eq_ignore_ascii_case(rest)))
+}
+
+fn version<'q>(query: &'q Query<'_>) -> Result<&'q str, Refusal> {
+    let Some(version) = query.get("api-version") else {
+        let text = "The api-version query parameter (?api-version=) is required for all requests.";
+        return Err(Refusal::gateway(Kind::Invalid, "MissingApiVersionParameter", text));
+    };
+    if is_version(version) {
+        return Ok(version);
+    }
+    let text = format!(
+        "The api-version '{version}' is invalid. Versions look like '2024-11-01' or '2024-07-01-preview'."
+    );
+    Err(Refusal::gateway(Kind::Invalid, "InvalidApiVersionParameter", text))
+}
+
+fn parse(body: &[u8]) -> Result<Option<Value>, Refusal> {
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Ok(None);
+    }
+    serde_json::from_slice(body).map(Some).map_err(|error| Refusal::invalid_content(&error.to_string()))
+}
+
+fn actor(caller: &Caller) -> Actor {
+    let (id, kind) = match caller.kind {
+        CallerKind::Application => (caller.appid, "Application"),
+        CallerKind::ManagedIdentity => (caller.oid, "ManagedIdentity"),
+        CallerKind::User => (caller.oid, "User"),
+    };
+    Actor { id, kind }
+}
+
+fn too_large() -> String {
+    format!("The request content is bigger than {} bytes. Send less.", body::LIMIT)
+}
+
+impl Exchange<'_> {
+    /// Resource Manager.
+    async fn arm(&self, body: Body, record: &mut Record<'_>) -> Response {
+        let target = Target::parse(self.path, self.head.method == Method::POST);
+        let query = Query::parse(self.query);
+        let version_text = query.get("api-version").unwrap_or_default();
+        record.version = Some(version_text.to_owned()).filter(|version| !version.is_empty());
+        let kind = target.type_name();
+        let route = [target.namespace(), kind.as_ref()];
+        if let Some(response) = self.faults(Hook::Before, route, record, None).await {
+            return response;
+        }
+        let busy = self.front.world.clock.busy();
+        let response = match self.dispatch(&target, &query, body, record).await {
+            Ok(response) => response,
+            Err(failed) => self.refuse(&failed, record),
+        };
+        drop(busy);
+        record.delivered = true;
+        let after = self.faults(Hook::After, route, record, Some(response.status())).await;
+        after.unwrap_or(response)
+    }
+
+    fn refuse(&self, failed: &Failed, record: &mut Record<'_>) -> Response {
+        record.code = Some(failed.refusal.error.code.to_string());
+        let mut response = render::refusal(&failed.refusal, self.head.method == Method::HEAD);
+        if let Some(challenge) = &failed.challenge {
+            render::challenge(&mut response, challenge);
+        }
+        response
+    }
+
+    async fn dispatch(
+        &self,
+        target: &Target<'_>,
+        query: &Query<'_>,
+        body: Body,
+        record: &mut Record<'_>,
+    ) -> Result<Response, Failed> {
+        let world = &self.front.world;
+        let verb = verb_of(&self.head.method)
+            .ok_or_else(|| Refusal::method_not_allowed(self.head.method.as_str(), self.path))?;
+        if *target != (Target::Other { subscription: None }) {
+            let caller = authn::authenticate(world, &self.head.headers, self.address);
+            let caller = caller
+                .map_err(|denied| Failed { refusal: denied.refusal, challenge: Some(denied.challenge) })?;
+            record.caller = Some(caller.appid);
+            return self.authenticated(target, query, body, verb, &caller, record).await;
+        }
+        self.front.registry.route(&world.profile, target, verb, "").map_err(Failed::from)?;
+        Err(Refusal::not_modelled("this path").into())
+    }
+
+    async fn authenticated(
+        &self,
+        target: &Target<'_>,
+        query: &Query<'_>,
+        body: Body,
+        verb: Verb,
+        caller: &Caller,
+        record: &mut Record<'_>,
+    ) -> Result<Response, Failed> {
+        let world = &self.front.world;
+        let asked = version(query)?;
+        let route = self.front.registry.route(&world.profile, target, verb, asked)?;
+        if route.nearest {
+            record.served_version = Some(route.version.to_owned());
+        }
+        let body = match verb {
+            Verb::Get | Verb::Head => None,
+            _ => {
+                let read = body::read(&self.head.headers, body).await;
+                parse(&read.map_err(unreadable)?)?
+            }
+        };
+        let call = Call {
+            verb,
+            target,
+            version: route.version,
+            query,
+            body: body.as_ref(),
+            actor: actor(caller),
+            now: world.clock.now(),
+            profile: &world.profile,
+            seed: world.seed,
+        };
+        if verb.is_write() {
+            record.committed = Some(false);
+        }
+        let reply = world.ledger.write(|txn| route.handle(&call, txn))?;
+        if verb.is_write() {
+            record.committed = Some(true);
+        }
+        let context = Context {
+            clock: &world.clock,
+            base_url: &self.address.base_url(),
+            path: self.path,
+            query: self.query,
+            version: asked,
+            hub: route.is_hub(),
+        };
+        Ok(render::reply(&context, reply))
+    }
+
+    /// The reply of a rule that fires at `hook`, if one does.
+    async fn faults(
+        &self,
+        hook: Hook,
+        [namespace, kind]: [&str; 2],
+        record: &mut Record<'_>,
+        status: Option<StatusCode>,
+    ) -> Option<Response> {
+        let faults = &self.front.world.faults;
+        if faults.is_empty() {
+            return None;
+        }
+        let route = if kind.is_empty() { namespace.to_owned() } else { format!("{namespace}/{kind}") };
+        let caller = record.caller.map(|caller| caller.to_string()).unwrap_or_default();
+        let status = status.map(|status| status.as_str().to_owned()).unwrap_or_default();
+        let facts = [
+            ("host", self.address.host()),
+            ("method", self.head.method.as_str()),
+            ("path", self.path),
+            ("route", route.as_str()),
+            ("surface", record.surface),
+            ("apiVersion", record.version.as_deref().unwrap_or_default()),
+            ("caller", caller.as_str()),
+            ("status", status.as_str()),
+        ];
+        match faults::strike(faults, hook, &facts).await {
+            Verdict::Pass => None,
+            Verdict::Cut => Some(faults::cut()),
+            Verdict::Respond { status, code, message, retry_after } => {
+                record.delivered = hook == Hook::Before;
+                let response = match surfaces::classify(self.address.host(), self.path) {
+                    Surface::Arm => render::fault(status, &code, &message, retry_after),
+                    surface => {
+                        let mut reply = surfaces::error_reply(surface, status.as_u16(), &code, &message);
+                        reply.headers.extend(retry_after.map(|after| ("retry-after", after.to_string())));
+                        surface_response(reply)
+                    }
+                };
+                record.code = Some(code);
+                Some(response)
+            }
+        }
+    }
+
+    /// A surface other than Resource Manager.
+    async fn surface(&self, surface: Surface, body: Body, record: &mut Record<'_>) -> Response {
+        let route = [record.surface, ""];
+        if let Some(response) = self.faults(Hook::Before, route, record, None).await {
+            return response;
+        }
+        let busy = self.front.world.clock.busy();
+        let response = match body::read(&self.head.headers, body).await {
+            Ok(body) => {
+                let request = SurfaceRequest {
+                    host: self.address.host(),
+                    method: &self.head.method,
+                    path: self.path,
+                    query: self.query,
+                    headers: &self.head.headers,
+                    body: &body,
+                    base_url: &self.address.base_url(),
+                };
+                surface_response(surfaces::answer(&self.front.world, surface, request).await)
+            }
+            Err(BodyError::TooLarge) => {
+                surface_response(surfaces::error_reply(surface, 413, "RequestContentTooLarge", &too_large()))
+            }
+            Err(BodyError::Broken) => faults::cut(),
+        };
+        drop(busy);
+        if self.head.method != Method::GET && self.head.method != Method::HEAD {
+            record.committed = Some(response.status().is_success());
+        }
+        record.delivered = true;
+        let after = self.faults(Hook::After, route, record, Some(response.status())).await;
+        after.unwrap_or(response)
+    }
+}
+
+/// A refusal on its way out.
+#[derive(Debug)]
+struct Failed {
+    refusal: Refusal,
+    challenge: Option<String>,
+}
+
+impl From<Refusal> for Failed {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, challenge: None }
+    }
+}
+
+fn unreadable(error: BodyError) -> Refusal {
+    match error {
+        BodyError::TooLarge => Refusal::gateway(Kind::TooLarge, "RequestContentTooLarge", too_large()),
+        BodyError::Broken => Refusal::invalid_content("the body ended early"),
+    }
+}
+
+fn surface_response(reply: SurfaceReply) -> Response {
+    let mut response = Response::new(Body::from(reply.body));
+    *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(reply.content_type));
+    for (name, value) in reply.headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            headers.insert(name, value);
+        }
+    }
+    response
+}

@@ -1,0 +1,113 @@
+//! TLS: one listener for every host name, HTTP/2 and HTTP/1.1.
+//!
+//! Handshakes run beside the accept loop, so that a client that never finishes one keeps nobody waiting.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use http::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use rustls::ServerConfig;
+use sim_core::clock::Clock;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tower::Service as _;
+
+use super::faults::Cut;
+
+/// How long a handshake may take, in wall time.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// How long open connections may finish what they do when the server stops, in wall time.
+const DRAIN: Duration = Duration::from_millis(250);
+
+/// How long to wait after a failed accept (out of file descriptors, mostly), in wall time.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// A connection that a fault cut.
+#[derive(Debug, thiserror::Error)]
+#[error("cut by a fault rule")]
+struct Severed;
+
+/// Serves `router` on `listener` until `stop` says so; then waits a moment for what is under way.
+pub async fn serve(
+    listener: TcpListener,
+    tls: Arc<ServerConfig>,
+    router: Router,
+    clock: Clock,
+    mut stop: watch::Receiver<bool>,
+) {
+    let acceptor = TlsAcceptor::from(tls);
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = stopped(&mut stop) => break,
+            Some(_) = connections.join_next(), if !connections.is_empty() => continue,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((socket, _)) => {
+                let (acceptor, router) = (acceptor.clone(), router.clone());
+                connections.spawn(connection(socket, acceptor, router, clock.clone(), stop.clone()));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                clock.wall_sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    drop(listener);
+    let drained = async { while connections.join_next().await.is_some() {} };
+    // Who is not done by then is cut when the set is dropped.
+    let _ = clock.wall_timeout(DRAIN, drained).await;
+}
+
+/// Waits until the server is told to stop, or nobody is left to tell it.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+async fn connection(
+    socket: TcpStream,
+    acceptor: TlsAcceptor,
+    router: Router,
+    clock: Clock,
+    mut stop: watch::Receiver<bool>,
+) {
+    let _ = socket.set_nodelay(true);
+    let stream = match clock.wall_timeout(HANDSHAKE, acceptor.accept(socket)).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => return tracing::debug!(%error, "TLS handshake failed"),
+        Err(_) => return tracing::debug!("TLS handshake timed out"),
+    };
+    let service = service_fn(move |request: Request<Incoming>| {
+        let mut router = router.clone();
+        async move {
+            let response = router.call(request).await.map_err(|never: Infallible| match never {})?;
+            if response.extensions().get::<Cut>().is_some() { Err(Severed) } else { Ok(response) }
+        }
+    });
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new());
+    builder.http2().timer(TokioTimer::new());
+    let serving = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+    tokio::pin!(serving);
+    let ended = tokio::select! {
+        ended = serving.as_mut() => ended,
+        () = stopped(&mut stop) => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "connection ended");
+    }
+}

@@ -1,0 +1,43 @@
+//! The only place that knows HTTP.
+//!
+//! [`chain`] is the way of a request, top to bottom; [`render`] writes what providers answer; [`listener`] is TLS.
+
+mod address;
+mod authn;
+mod body;
+mod chain;
+mod faults;
+mod ids;
+pub mod listener;
+mod record;
+mod render;
+
+use std::sync::Arc;
+
+use axum::Router;
+use sim_core::seed::Stream;
+
+use crate::providers::Registry;
+use crate::world::World;
+
+/// What the chain works with.
+#[derive(Debug)]
+pub struct Front {
+    world: World,
+    registry: Registry,
+    ids: Stream,
+}
+
+impl Front {
+    /// A front before `world` and the providers of `registry`.
+    #[must_use]
+    pub fn new(world: World, registry: Registry) -> Self {
+        let ids = world.seed.stream("arm/request");
+        Self { world, registry, ids }
+    }
+}
+
+/// The front as a service: every path and method goes through the chain.
+pub fn router(front: Arc<Front>) -> Router {
+    Router::new().fallback(chain::serve).with_state(front)
+}

@@ -1,0 +1,75 @@
+//! The journal entry of a request: written when the request is over, however it ends.
+
+use http::StatusCode;
+use sim_core::journal::{Entry, Journal};
+use uuid::Uuid;
+
+/// What will be said of a request. Dropped without an answer (a client that went away, a panic), it says that nothing
+/// was delivered.
+#[derive(Debug)]
+pub(super) struct Record<'a> {
+    journal: &'a Journal,
+    pub(super) method: &'a str,
+    pub(super) host: &'a str,
+    pub(super) path: &'a str,
+    pub(super) surface: &'static str,
+    pub(super) correlation: String,
+    pub(super) version: Option<String>,
+    pub(super) served_version: Option<String>,
+    pub(super) caller: Option<Uuid>,
+    pub(super) code: Option<String>,
+    pub(super) status: Option<StatusCode>,
+    pub(super) committed: Option<bool>,
+    pub(super) delivered: bool,
+}
+
+impl<'a> Record<'a> {
+    pub(super) fn new(journal: &'a Journal, method: &'a str, host: &'a str, path: &'a str) -> Self {
+        Self {
+            journal,
+            method,
+            host,
+            path,
+            surface: "",
+            correlation: String::new(),
+            version: None,
+            served_version: None,
+            caller: None,
+            code: None,
+            status: None,
+            committed: None,
+            delivered: false,
+        }
+    }
+}
+
+impl Drop for Record<'_> {
+    fn drop(&mut self) {
+        let mut entry = Entry::new("arm", "request")
+            .fact("method", self.method)
+            .fact("host", self.host)
+            .fact("path", self.path)
+            .fact("surface", self.surface)
+            .correlation(std::mem::take(&mut self.correlation))
+            .delivered(self.delivered);
+        if let Some(version) = self.version.take() {
+            entry = entry.fact("apiVersion", version);
+        }
+        if let Some(version) = self.served_version.take() {
+            entry = entry.fact("servedVersion", version);
+        }
+        if let Some(caller) = self.caller {
+            entry = entry.fact("caller", caller.to_string());
+        }
+        if let Some(status) = self.status {
+            entry = entry.fact("status", status.as_u16());
+        }
+        if let Some(code) = self.code.take() {
+            entry = entry.fact("code", code);
+        }
+        if let Some(committed) = self.committed {
+            entry = entry.committed(committed);
+        }
+        self.journal.record(entry);
+    }
+}
