@@ -141,7 +141,9 @@ pub(super) fn annotate(definitions: &mut Map<String, Value>) {
         let cells: Vec<&str> = row.split(' ').collect();
         if let [owner, field, list, strategy, key] = cells[..] {
             let definition = definitions.get_mut(&full_name(owner));
-            if let Some(Value::Object(site)) = definition.and_then(|it| it["properties"].get_mut(field)) {
+            if let Some(Value::Object(site)) =
+                definition.and_then(|it| it.get_mut("properties")?.get_mut(field))
+            {
                 annotate_field(site, list, strategy, key);
             }
         }
@@ -153,7 +155,7 @@ pub(super) fn annotate(definitions: &mut Map<String, Value>) {
     }
     for (owner, field, value) in KEY_DEFAULTS {
         if let Some(Value::Object(site)) =
-            definitions.get_mut(&full_name(owner)).and_then(|it| it["properties"].get_mut(field))
+            definitions.get_mut(&full_name(owner)).and_then(|it| it.get_mut("properties")?.get_mut(field))
         {
             site.insert("default".into(), json!(value));
         }

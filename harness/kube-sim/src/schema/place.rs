@@ -51,22 +51,25 @@ pub struct Place<'a> {
     site: Option<&'a Map<String, Value>>,
     /// What the type says; the same as the site unless that is a reference.
     body: Option<&'a Map<String, Value>>,
+    /// The definition that the body is, if it has a name.
+    name: Option<&'a str>,
 }
 
 impl<'a> Place<'a> {
     fn at(definitions: &'a Definitions, schema: Option<&'a Value>) -> Self {
         let site = schema.and_then(Value::as_object);
-        let mut body = site;
+        let (mut body, mut name) = (site, None);
         // A chain of references is short; the bound only guards against a circle.
         for _ in 0..8 {
             let Some(target) = body.and_then(reference) else { break };
             body = definitions.get(target).and_then(Value::as_object);
+            name = Some(target);
         }
-        Self { definitions, site, body }
+        Self { definitions, site, body, name }
     }
 
     fn unknown(self) -> Self {
-        Self { definitions: self.definitions, site: None, body: None }
+        Self { definitions: self.definitions, site: None, body: None, name: None }
     }
 
     fn own(self, key: &str) -> Option<&'a Value> {
@@ -81,6 +84,12 @@ impl<'a> Place<'a> {
     #[must_use]
     pub fn known(self) -> bool {
         self.body.is_some()
+    }
+
+    /// The last part of the name of the definition at this place: `PodSpec`.
+    #[must_use]
+    pub fn type_name(self) -> Option<&'a str> {
+        self.name.and_then(|name| name.rsplit('.').next())
     }
 
     /// The schema of the type at this place.

@@ -1,1 +1,36 @@
-//! Validation.
+//! Which objects are refused, and with which words: the field errors of Kubernetes v1.34.
+//!
+//! Covered: metadata of every kind; pods and what makes them; services, secrets, config maps, namespaces, role bindings
+//! and roles, custom resource definitions. Other kinds pass once their metadata is right. Not covered within those:
+//! volume sources, security contexts, affinity, resource quantities.
+
+mod decode;
+mod errors;
+mod meta;
+mod names;
+mod objects;
+mod pods;
+mod workloads;
+
+use serde_json::Value;
+
+pub use decode::{duplicate_fields, type_error, unknown_fields};
+
+use crate::status::Cause;
+use errors::Errors;
+
+/// What is wrong with an object that has been defaulted; nothing when it is fine. `old` is the object that it replaces.
+#[must_use]
+pub fn validate(group: &str, kind: &str, object: &Value, old: Option<&Value>) -> Vec<Cause> {
+    let mut errors = Errors::default();
+    meta::check(group, kind, object, old, &mut errors);
+    match (group, kind) {
+        ("", "Pod") => pods::pod(object, old, &mut errors),
+        ("" | "apps" | "batch", _) if workloads::check(kind, object, old, &mut errors) => {}
+        _ => objects::check(group, kind, object, old, &mut errors),
+    }
+    errors.into_causes()
+}
+
+#[cfg(test)]
+mod tests;

@@ -191,7 +191,8 @@ fn last_applied_covers(
 
 /// Keeps the client-side apply's memory, where there is one, in step with a server-side apply by `kubectl`.
 fn sync_last_applied(merged: &mut Value, applied: &Value) {
-    let Some(Value::Object(annotations)) = merged["metadata"].get_mut("annotations") else { return };
+    let metadata = merged.get_mut("metadata");
+    let Some(Value::Object(annotations)) = metadata.and_then(|it| it.get_mut("annotations")) else { return };
     if annotations.get(LAST_APPLIED).and_then(Value::as_str).is_none_or(str::is_empty) {
         return;
     }

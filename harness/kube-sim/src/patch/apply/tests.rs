@@ -165,3 +165,26 @@ fn live_items_keep_their_place_among_applied_ones() {
         .collect();
     assert_eq!(names, ["side", "b", "a", "new"]);
 }
+
+#[test]
+fn nothing_panics_on_nonsense() {
+    let of = of("apps", "Deployment");
+    let nonsense = [
+        json!(null),
+        json!([1]),
+        json!("x"),
+        json!({"metadata": 1, "spec": []}),
+        json!({"metadata": {"managedFields": [{"fieldsV1": {"f:spec": 1, "k:{": {}, "x": {}}}, 3], "annotations": []}}),
+        json!({"spec": {"template": {"spec": {"containers": [1, null, {"name": {"a": 1}}, {"name": "x", "ports": {}}]}}}}),
+    ];
+    for live in &nonsense {
+        for applied in &nonsense {
+            let by = manager("kubectl");
+            let _ = apply(&of, Some(live), applied, &by, true, at(0));
+            track_update(&of, Some(live), &mut applied.clone(), &by, at(0));
+            let _ = crate::patch::strategic_merge(&of, live, applied);
+            let _ = crate::patch::json_patch(live, applied);
+            let _ = crate::patch::merge_patch(live, applied);
+        }
+    }
+}

@@ -1,4 +1,5 @@
 use super::*;
+use serde_json::Value;
 
 fn parsed(bytes: &Bytes) -> Value {
     serde_json::from_slice(bytes).unwrap()

@@ -1,0 +1,182 @@
+//! Kinds that make pods.
+
+use serde_json::{Value, json};
+
+use super::errors::{Errors, text};
+use super::{meta, pods};
+
+/// Whether `kind` is one of these; its errors are added.
+pub(super) fn check(kind: &str, object: &Value, old: Option<&Value>, errors: &mut Errors) -> bool {
+    let spec = &object["spec"];
+    match kind {
+        "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet" => {
+            always_running(kind, spec, errors);
+            if kind == "Deployment" {
+                strategy(&spec["strategy"], errors);
+                deadline(spec, errors);
+            }
+            if let Some(old) = old {
+                immutable(kind, spec, &old["spec"], errors);
+            }
+        }
+        "Job" => job(spec, "spec", old, errors),
+        "CronJob" => cron_job(spec, errors),
+        _ => return false,
+    }
+    true
+}
+
+fn always_running(kind: &str, spec: &Value, errors: &mut Errors) {
+    for field in ["replicas", "minReadySeconds", "revisionHistoryLimit"] {
+        errors.not_negative(&format!("spec.{field}"), &spec[field]);
+    }
+    let (selector, template) = (&spec["selector"], &spec["template"]);
+    let empty = |field: &str| match &selector[field] {
+        Value::Array(items) => items.is_empty(),
+        Value::Object(map) => map.is_empty(),
+        _ => true,
+    };
+    let selects_all = empty("matchLabels") && empty("matchExpressions");
+    if selector.is_null() {
+        errors.required("spec.selector", "");
+    } else {
+        meta::selector(selector, "spec.selector", errors);
+        if selects_all {
+            let name = match kind {
+                "StatefulSet" => "statefulset",
+                "DaemonSet" => "daemonset",
+                _ => "deployment",
+            };
+            errors.invalid("spec.selector", selector, &format!("empty selector is invalid for {name}"));
+        }
+    }
+    let labels = &template["metadata"]["labels"];
+    if !selects_all && !meta::selects(selector, labels) {
+        let shown = if labels.is_null() { &json!({}) } else { labels };
+        errors.invalid("spec.template.metadata.labels", shown, "`selector` does not match template `labels`");
+    }
+    pods::template(template, "spec.template", errors);
+    let policy = &template["spec"]["restartPolicy"];
+    if matches!(policy.as_str(), Some("OnFailure" | "Never")) {
+        errors.not_supported("spec.template.spec.restartPolicy", policy, &["Always"]);
+    }
+}
+
+fn strategy(strategy: &Value, errors: &mut Errors) {
+    let rolling = &strategy["rollingUpdate"];
+    match text(strategy, "type") {
+        "Recreate" if rolling.is_object() => {
+            let why = "may not be specified when strategy `type` is 'Recreate'";
+            errors.forbidden("spec.strategy.rollingUpdate", why);
+        }
+        "RollingUpdate" => {
+            let none = |value: &Value| value == 0 || value == "0%";
+            if none(&rolling["maxUnavailable"]) && none(&rolling["maxSurge"]) {
+                let why = "may not be 0 when `maxSurge` is 0";
+                errors.invalid("spec.strategy.rollingUpdate.maxUnavailable", &rolling["maxUnavailable"], why);
+            }
+            for field in ["maxUnavailable", "maxSurge"] {
+                share(&rolling[field], &format!("spec.strategy.rollingUpdate.{field}"), errors);
+            }
+        }
+        "Recreate" => {}
+        _ => errors.not_supported("spec.strategy", strategy, &["Recreate", "RollingUpdate"]),
+    }
+}
+
+/// A count or a percentage.
+fn share(value: &Value, path: &str, errors: &mut Errors) {
+    errors.not_negative(path, value);
+    if let Some(text) = value.as_str() {
+        let digits = text.strip_suffix('%').unwrap_or_default();
+        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            let why = "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', \
+                       regex used for validation is '[0-9]+%')";
+            errors.invalid(path, value, why);
+        }
+    }
+}
+
+fn deadline(spec: &Value, errors: &mut Errors) {
+    let (deadline, ready) =
+        (&spec["progressDeadlineSeconds"], spec["minReadySeconds"].as_i64().unwrap_or_default());
+    errors.not_negative("spec.progressDeadlineSeconds", deadline);
+    if deadline.as_i64().is_some_and(|seconds| seconds <= ready) {
+        errors.invalid("spec.progressDeadlineSeconds", deadline, "must be greater than minReadySeconds");
+    }
+}
+
+fn immutable(kind: &str, new: &Value, old: &Value, errors: &mut Errors) {
+    if kind != "StatefulSet" {
+        errors.immutable("spec.selector", &new["selector"], &old["selector"]);
+        return;
+    }
+    const MAY_CHANGE: [&str; 7] = [
+        "replicas",
+        "ordinals",
+        "template",
+        "updateStrategy",
+        "revisionHistoryLimit",
+        "persistentVolumeClaimRetentionPolicy",
+        "minReadySeconds",
+    ];
+    let fixed = |spec: &Value| {
+        let mut fields = spec.as_object().cloned().unwrap_or_default();
+        fields.retain(|field, _| !MAY_CHANGE.contains(&field.as_str()));
+        fields
+    };
+    if fixed(new) != fixed(old) {
+        let why = "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', \
+                   'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and \
+                   'minReadySeconds' are forbidden";
+        errors.forbidden("spec", why);
+    }
+}
+
+fn job(spec: &Value, path: &str, old: Option<&Value>, errors: &mut Errors) {
+    for field in
+        ["parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished"]
+    {
+        errors.not_negative(&format!("{path}.{field}"), &spec[field]);
+    }
+    if spec["completionMode"] == "Indexed" && spec["completions"].is_null() {
+        errors.required(format!("{path}.completions"), "when completion mode is Indexed");
+    }
+    pods::template(&spec["template"], &format!("{path}.template"), errors);
+    let policy = &spec["template"]["spec"]["restartPolicy"];
+    if !matches!(policy.as_str(), Some("OnFailure" | "Never")) {
+        let why = "valid values: \"OnFailure\", \"Never\"";
+        errors.required(format!("{path}.template.spec.restartPolicy"), why);
+    }
+    let Some(old) = old.map(|old| &old["spec"]) else { return };
+    let suspended = old["suspend"] == true;
+    for field in ["selector", "completionMode", "podFailurePolicy"] {
+        errors.immutable(&format!("{path}.{field}"), &spec[field], &old[field]);
+    }
+    if !suspended {
+        errors.immutable(&format!("{path}.template"), &spec["template"], &old["template"]);
+    }
+    if spec["completionMode"] != "Indexed" {
+        errors.immutable(&format!("{path}.completions"), &spec["completions"], &old["completions"]);
+    }
+}
+
+fn cron_job(spec: &Value, errors: &mut Errors) {
+    let schedule = text(spec, "schedule");
+    if schedule.is_empty() {
+        errors.required("spec.schedule", "");
+    } else if !schedule.starts_with('@') && schedule.split_whitespace().count() != 5 {
+        let found = schedule.split_whitespace().count();
+        let why = format!("expected exactly 5 fields, found {found}: [{schedule}]");
+        errors.invalid("spec.schedule", &spec["schedule"], &why);
+    }
+    let policy = text(spec, "concurrencyPolicy");
+    if !["Allow", "Forbid", "Replace"].contains(&policy) {
+        errors.not_supported(
+            "spec.concurrencyPolicy",
+            &spec["concurrencyPolicy"],
+            &["Allow", "Forbid", "Replace"],
+        );
+    }
+    job(&spec["jobTemplate"]["spec"], "spec.jobTemplate.spec", None, errors);
+}
