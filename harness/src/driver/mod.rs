@@ -1,0 +1,89 @@
+//! The native onboarding driver: what `az connectedk8s` does, over HTTP and Kubernetes clients only.
+//!
+//! It knows nothing that a client of the real Azure would not know. The stages and their order are those of the Azure
+//! CLI's extension ([`Stage`]); each reports [`Event`]s. Where the CLI runs helm, the driver applies the agents' objects
+//! of `arc_agent_sim::manifests` itself. Not modelled yet: helm and its chart, the pre-onboarding diagnostic job, private
+//! link, the Arc gateway, custom locations, workload identity.
+
+mod agents;
+mod azure;
+mod cluster;
+mod codes;
+mod detect;
+mod entra;
+mod error;
+mod lro;
+mod offboard;
+mod onboard;
+mod options;
+mod pace;
+mod settings;
+mod stage;
+mod wait;
+
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use sim_core::clock::Clock;
+use sim_core::keys::KeySource;
+
+pub use azure::{ApiVersion, Azure, AzureConfig, AzureError, Credentials, Endpoints};
+pub use cluster::Cluster;
+pub use codes::Code;
+pub use error::DriverError;
+pub use options::{KEY_LABEL, ONBOARDING_TIMEOUT, OffboardOptions, OnboardOptions, ProxyOptions};
+pub use pace::Pace;
+pub use stage::{Event, Stage, StageState};
+
+pub use offboard::Offboarded;
+pub use onboard::{Entry, Onboarded};
+
+/// Who wants to hear what happens.
+pub type Reporter = Arc<dyn Fn(&Event) + Send + Sync>;
+
+/// Onboards and offboards one cluster.
+#[derive(Clone)]
+pub struct Driver {
+    azure: Azure,
+    cluster: Cluster,
+    clock: Clock,
+    pace: Pace,
+    keys: KeySource,
+    reporter: Reporter,
+}
+
+impl fmt::Debug for Driver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Driver").field("azure", &self.azure).finish_non_exhaustive()
+    }
+}
+
+impl Driver {
+    /// A driver for the cluster behind `kube`, in the cloud behind `azure`. Deadlines are of `clock`'s world time.
+    #[must_use]
+    pub fn new(azure: Azure, kube: kube::Client, clock: Clock, keys: KeySource, reporter: Reporter) -> Self {
+        Self { azure, cluster: Cluster::new(kube), pace: Pace::new(clock.clone()), clock, keys, reporter }
+    }
+
+    /// The cloud that it works with.
+    #[must_use]
+    pub fn azure(&self) -> &Azure {
+        &self.azure
+    }
+
+    /// The cluster that it works with.
+    #[must_use]
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    fn report(&self, stage: Stage, state: StageState, text: impl Into<String>) {
+        let at: Timestamp = self.clock.now();
+        (self.reporter)(&Event { stage, at, state, text: text.into() });
+    }
+
+    fn begin(&self, stage: Stage) {
+        self.report(stage, StageState::Started, stage.text());
+    }
+}

@@ -1,0 +1,270 @@
+//! From the data plane's chart values to the agents' settings.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use arc_agent_sim::manifests::{AgentSettings, ProxySettings};
+use arm_wire::agent::{HelmSettings, data_plane_url};
+use http::Method;
+use indexmap::IndexMap;
+use serde_json::{Value, json};
+
+use super::azure::ApiVersion;
+use super::{Code, Driver, DriverError, OnboardOptions, Stage};
+
+/// How often and how far apart the Azure CLI asks the data plane.
+const ATTEMPTS: u32 = 5;
+const PAUSE: Duration = Duration::from_secs(3);
+
+/// What the keyword `Arc` in a skip range stands for.
+const ARC_HOSTS: &str =
+    ".his.arc.azure.com,.dp.kubernetesconfiguration.azure.com,.guestconfiguration.azure.com";
+
+/// The agents' proxy, read and expanded.
+#[derive(Debug, Clone, Default)]
+pub(super) struct AgentProxy {
+    https: Option<String>,
+    http: Option<String>,
+    skip_range: Option<String>,
+    /// PEM.
+    certificate: Option<String>,
+}
+
+impl AgentProxy {
+    /// Reads the certificate file and expands the keyword `Arc`.
+    pub(super) async fn read(options: &OnboardOptions) -> Result<Self, DriverError> {
+        let given = &options.proxy;
+        let certificate = match &given.certificate {
+            None => None,
+            Some(file) => Some(tokio::fs::read_to_string(file).await.map_err(|error| {
+                let what =
+                    format!("Proxy cert path {} does not exist or cannot be read: {error}", file.display());
+                let next = "give the path of a PEM file with --proxy-cert";
+                DriverError::new(Stage::Proxy, Code::PROXY_CERTIFICATE_NOT_FOUND, what, next)
+                    .at(file.display().to_string())
+            })?),
+        };
+        let expand = |range: &String| {
+            let part = |part: &str| {
+                if part.trim().eq_ignore_ascii_case("arc") { ARC_HOSTS.to_owned() } else { part.to_owned() }
+            };
+            range.split(',').map(part).collect::<Vec<_>>().join(",")
+        };
+        Ok(Self {
+            https: given.https.clone(),
+            http: given.http.clone(),
+            skip_range: given.skip_range.as_ref().map(expand),
+            certificate,
+        })
+    }
+
+    /// Setting names of the feature `proxy` with their values.
+    fn named(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        [
+            ("https_proxy", &self.https),
+            ("http_proxy", &self.http),
+            ("no_proxy", &self.skip_range),
+            ("proxy_cert", &self.certificate),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value.as_deref()?)))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.named().next().is_none()
+    }
+
+    /// The configuration as it goes to the data plane: names only, values stay here.
+    fn redacted(&self) -> Value {
+        let settings: serde_json::Map<String, Value> =
+            self.named().map(|(name, _)| (name.into(), format!("redacted:proxy:{name}").into())).collect();
+        json!([{ "feature": "proxy", "settings": {}, "protectedSettings": settings }])
+    }
+
+    /// Puts the value back in where the data plane refers to it.
+    fn reveal(&self, value: &str) -> Option<String> {
+        let Some(name) = value.strip_prefix("redacted:proxy:") else {
+            return (!value.contains("redacted")).then(|| value.to_owned());
+        };
+        self.named().find(|(known, _)| *known == name).map(|(_, value)| value.to_owned())
+    }
+}
+
+impl Driver {
+    /// `POST …/healthCheck`.
+    pub(super) async fn check_data_plane(&self, location: &str) -> Result<(), DriverError> {
+        let url = data_plane(location, "healthCheck?");
+        self.ask_data_plane(Stage::DataPlane, Code::DATA_PLANE_HEALTH, &url, None).await.map(drop)
+    }
+
+    /// `POST …/GetHelmSettings`, with the values put back that only the client knows.
+    pub(super) async fn helm_settings(
+        &self,
+        resource: &Value,
+        location: &str,
+        proxy: &AgentProxy,
+    ) -> Result<HelmSettings, DriverError> {
+        let mut body = resource.clone();
+        if let (Some(properties), false) = (body.get_mut("properties"), proxy.is_empty()) {
+            properties["arcAgentryConfigurations"] = proxy.redacted();
+        }
+        let url = data_plane(location, "GetHelmSettings?releaseTrain=stable&");
+        let answer = self.ask_data_plane(Stage::Settings, Code::DATA_PLANE_HEALTH, &url, Some(&body)).await?;
+        let unusable = |reason: String| {
+            let next = "the data plane must answer with texts only; look at its journal";
+            DriverError::new(Stage::Settings, Code::UNEXPECTED, reason, next).at(url.clone())
+        };
+        let mut settings: HelmSettings = serde_json::from_value(answer)
+            .map_err(|error| unusable(format!("the agents' settings cannot be read: {error}")))?;
+        for (name, value) in &mut settings.helm_values_content {
+            *value = proxy.reveal(value).ok_or_else(|| {
+                unusable(format!("the value of '{name}' refers to an unknown secret: {value}"))
+            })?;
+        }
+        Ok(settings)
+    }
+
+    async fn ask_data_plane(
+        &self,
+        stage: Stage,
+        code: Code,
+        url: &str,
+        body: Option<&Value>,
+    ) -> Result<Value, DriverError> {
+        let mut attempt = 1;
+        loop {
+            match self.azure.send(Method::POST, url, body).await {
+                Ok(answer) => return Ok(answer.body),
+                Err(_) if attempt < ATTEMPTS => {
+                    attempt += 1;
+                    self.pace.asked(PAUSE, PAUSE).await;
+                }
+                Err(error) => {
+                    let summary = "Error while fetching helm chart registry path";
+                    return Err(DriverError::azure(stage, code, summary, &error));
+                }
+            }
+        }
+    }
+}
+
+fn data_plane(location: &str, call: &str) -> String {
+    format!("{}/azure-arc-k8sagents/{call}api-version={}", data_plane_url(location), ApiVersion::DATA_PLANE.0)
+}
+
+/// What the driver itself knows about the agents to install.
+#[derive(Debug)]
+pub(super) struct Known<'a> {
+    pub(super) distribution: &'a str,
+    pub(super) infrastructure: &'a str,
+    pub(super) tags: &'a IndexMap<String, String>,
+    pub(super) private_key_pem: String,
+}
+
+/// The agents' settings, as the chart would take them from its values. Values that our agents do not know have no
+/// effect, as in a chart. An error names the value that is missing.
+pub(super) fn agent_settings(helm: &HelmSettings, known: Known<'_>) -> Result<AgentSettings, String> {
+    let values: BTreeMap<&str, &str> =
+        helm.helm_values_content.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let need =
+        |name: &str| values.get(name).copied().ok_or_else(|| format!("the data plane gave no '{name}'"));
+    let some =
+        |name: &str| values.get(name).filter(|value| !value.is_empty()).map(|value| (*value).to_owned());
+    let is_true = |value: &&str| value.eq_ignore_ascii_case("true");
+    let (image, version) = helm
+        .repository_path
+        .rsplit_once(':')
+        .ok_or_else(|| format!("'{}' is not HOST/REPOSITORY:TAG", helm.repository_path))?;
+    let mut settings = AgentSettings::new(
+        need("global.subscriptionId")?,
+        need("global.resourceGroupName")?,
+        need("global.resourceName")?,
+        need("global.location")?,
+        need("global.tenantId")?,
+    );
+    settings.agent_version = version.into();
+    settings.image_repository = image_repository(image);
+    settings.distribution = known.distribution.into();
+    settings.infrastructure = known.infrastructure.into();
+    settings.tags = known.tags.clone();
+    settings.private_key_pem = known.private_key_pem;
+    settings.auto_update = values.get("systemDefaultValues.azureArcAgents.autoUpdate").is_none_or(is_true);
+    if values.get("global.isProxyEnabled").is_some_and(is_true) || some("global.proxyCert").is_some() {
+        settings.proxy = ProxySettings {
+            https: some("global.httpsProxy"),
+            http: some("global.httpProxy"),
+            no_proxy: some("global.noProxy"),
+            certificate: some("global.proxyCert"),
+        };
+    }
+    Ok(settings)
+}
+
+/// Where the agents' images are, given the chart's repository: everything up to the product's own folder.
+fn image_repository(chart: &str) -> String {
+    let end = chart.find("azurearck8s").map_or(chart.len(), |start| start + "azurearck8s".len());
+    chart[..end].into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn helm(values: &[(&str, &str)]) -> HelmSettings {
+        let identity = [
+            ("global.subscriptionId", "s"),
+            ("global.resourceGroupName", "g"),
+            ("global.resourceName", "n"),
+            ("global.location", "eastus"),
+            ("global.tenantId", "t"),
+        ];
+        let pairs = identity.iter().chain(values).map(|(name, value)| ((*name).into(), (*value).into()));
+        HelmSettings {
+            repository_path: "mcr.microsoft.com/azurearck8s/batch1/stable/azure-arc-k8sagents:1.37.2".into(),
+            helm_values_content: pairs.collect(),
+            api_server_flags: None,
+        }
+    }
+
+    fn known(tags: &IndexMap<String, String>) -> Known<'_> {
+        Known { distribution: "kind", infrastructure: "kind", tags, private_key_pem: "key".into() }
+    }
+
+    #[test]
+    fn chart_values_become_the_agents_settings() {
+        let tags = IndexMap::new();
+        let values = [
+            ("systemDefaultValues.azureArcAgents.autoUpdate", "False"),
+            ("global.isProxyEnabled", "true"),
+            ("global.httpsProxy", "http://proxy.corp:3128"),
+        ];
+        let settings = agent_settings(&helm(&values), known(&tags)).unwrap();
+        assert_eq!(settings.agent_version, "1.37.2");
+        assert_eq!(settings.image_repository, "mcr.microsoft.com/azurearck8s");
+        assert!(!settings.auto_update);
+        assert_eq!(settings.proxy.https.as_deref(), Some("http://proxy.corp:3128"));
+        assert_eq!(settings.proxy.http, None);
+        let mut bare = helm(&[]);
+        bare.helm_values_content.shift_remove("global.tenantId");
+        assert!(agent_settings(&bare, known(&tags)).unwrap_err().contains("global.tenantId"));
+    }
+
+    #[tokio::test]
+    async fn secrets_stay_here_and_come_back_and_the_word_arc_is_expanded() {
+        let mut options = OnboardOptions::new("n", "g");
+        options.proxy.https = Some("http://u:p@proxy:1".into());
+        options.proxy.skip_range = Some("10.0.0.0/16,Arc".into());
+        let proxy = AgentProxy::read(&options).await.unwrap();
+        let sent = proxy.redacted().to_string();
+        assert!(sent.contains("redacted:proxy:https_proxy") && !sent.contains("u:p@"), "{sent}");
+        assert_eq!(proxy.reveal("redacted:proxy:https_proxy").unwrap(), "http://u:p@proxy:1");
+        assert!(
+            proxy.reveal("redacted:proxy:no_proxy").unwrap().starts_with("10.0.0.0/16,.his.arc.azure.com,")
+        );
+        assert_eq!(proxy.reveal("redacted:logging:x"), None);
+        assert_eq!(proxy.reveal("true").unwrap(), "true");
+        options.proxy.certificate = Some("/no/such/file.pem".into());
+        let error = AgentProxy::read(&options).await.unwrap_err();
+        assert_eq!((error.stage, error.code), (Stage::Proxy, Code::PROXY_CERTIFICATE_NOT_FOUND));
+    }
+}
