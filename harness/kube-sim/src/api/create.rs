@@ -55,12 +55,12 @@ impl Api {
         self.stamp_new(kind, &mut object);
         seams::complete(kind, &mut object);
         admission::on_create(self, txn, kind, &mut object)?;
-        seams::check(kind, &object, None)?;
+        self.check(kind, &object, None)?;
         if Self::stored(txn, kind, &key).is_some() {
             return Err(Status::already_exists(kind, meta::name(&object)));
         }
         if ownership == Ownership::Track {
-            seams::own(kind, Sub::Main, &caller.manager, None, &mut object, self.now());
+            self.own(kind, Sub::Main, &caller.manager, None, &mut object);
         }
         let stored = Self::put(txn, kind, &key, object);
         Ok(convert::from_storage(kind, stored))

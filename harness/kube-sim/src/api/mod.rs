@@ -32,11 +32,13 @@ use sim_core::ledger::{Ledger, Txn, Watch};
 use sim_core::seed::{Seed, Stream};
 
 use crate::registry::{DEFINITIONS, Kind, Registry};
+use crate::schema::Schemas;
 use crate::status::Status;
 
 pub use crate::registry::Sub;
 pub use caller::Caller;
 pub use options::{DeleteOptions, Listed, Patch, PatchOptions, Propagation, Selection, WriteOptions};
+pub(crate) use read::prefix as key_prefix;
 pub use selector::{FieldSelector, LabelSelector};
 
 /// The letters of generated names: no vowels, so that no words come out.
@@ -54,6 +56,7 @@ struct Inner {
     seed: Seed,
     uids: Stream,
     names: Stream,
+    schemas: Schemas,
 }
 
 impl fmt::Debug for Api {
@@ -74,6 +77,7 @@ impl Api {
             seed,
             uids: seed.stream(&format!("kube/{name}/uid")),
             names: seed.stream(&format!("kube/{name}/name")),
+            schemas: Schemas::new(),
         }))
     }
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 use sim_core::ledger::Txn;
 
 use super::update::{Ownership, Target, check_name};
-use super::{Api, Caller, Patch, PatchOptions, meta, seams};
+use super::{Api, Caller, Patch, PatchOptions, meta};
 use crate::registry::{Kind, Sub};
 use crate::status::Status;
 
@@ -37,7 +37,7 @@ impl Api {
         let kind = target.kind;
         let live = Self::live(txn, target)?;
         let before = Self::facet(kind, target.sub, &live)?;
-        let after = seams::patched(kind, &before, patch)?;
+        let after = self.patched(kind, &before, patch)?;
         check_kept(kind, target, &before, &after)?;
         self.replace_facet(txn, target, &live, after, Ownership::Track)
     }
@@ -56,15 +56,12 @@ impl Api {
         }
         super::create::fit_to_path(kind, namespace, &mut applied)?;
         check_name(kind, name, &mut applied)?;
-        if applied.pointer("/metadata/managedFields").is_some() {
-            return Err(Status::bad_request("metadata.managedFields must be nil"));
-        }
         let live = Self::stored(txn, kind, &target.key()).cloned();
         let Some(live) = live else {
             if target.sub != Sub::Main {
                 return Err(Status::not_found(kind, name));
             }
-            let object = seams::applied(target, None, &applied, options.force, self.now())?;
+            let object = self.applied(target, None, &applied, options.force)?;
             let created = self.create_in(txn, target.caller, kind, namespace, object, Ownership::Done)?;
             return Ok((created, true));
         };
@@ -73,7 +70,7 @@ impl Api {
             return Err(Status::outdated(kind, name));
         }
         let before = Self::facet(kind, target.sub, &live)?;
-        let after = seams::applied(target, Some(&before), &applied, options.force, self.now())?;
+        let after = self.applied(target, Some(&before), &applied, options.force)?;
         self.replace_facet(txn, target, &live, after, Ownership::Done).map(|value| (value, false))
     }
 }

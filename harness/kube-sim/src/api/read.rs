@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use sim_core::ledger::{Change, Row};
 
-use super::{Api, Listed, Selection, convert};
+use super::{Api, Listed, Selection, Sub, convert, scale};
 use crate::registry::Kind;
 use crate::status::Status;
 
@@ -96,5 +96,22 @@ pub(crate) fn prefix(kind: &Kind, namespace: Option<&str>) -> String {
     match namespace {
         Some(namespace) if kind.namespaced => format!("{namespace}/"),
         _ => String::new(),
+    }
+}
+
+impl Api {
+    /// What `sub` shows of an object.
+    ///
+    /// # Errors
+    /// 404 when there is no such object.
+    pub fn get_sub(
+        &self,
+        kind: &Kind,
+        sub: Sub,
+        namespace: Option<&str>,
+        name: &str,
+    ) -> Result<Value, Status> {
+        let object = self.get(kind, namespace, name)?;
+        if sub == Sub::Scale { scale::of(kind, &object) } else { Ok(object) }
     }
 }

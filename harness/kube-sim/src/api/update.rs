@@ -141,13 +141,13 @@ impl Api {
         }
         seams::complete(kind, &mut after);
         admission::on_update(kind, live, &mut after)?;
-        seams::check(kind, &after, Some(live))?;
+        self.check(kind, &after, Some(live))?;
         if meta_update::same(live, &after) && sub != Sub::Finalize {
             return Ok(live.clone());
         }
         meta_update::count_generation(kind, live, &mut after);
         if ownership == Ownership::Track {
-            seams::own(kind, sub, &caller.manager, Some(live), &mut after, self.now());
+            self.own(kind, sub, &caller.manager, Some(live), &mut after);
         }
         self.settle(txn, target, after)
     }
@@ -198,4 +198,45 @@ fn check_versions(kind: &Kind, live: &Value, sent: &Value) -> Result<(), Status>
         return Err(Status::outdated(kind, name));
     }
     Ok(())
+}
+
+impl Api {
+    /// Binds a pod to a node: what the scheduler does.
+    ///
+    /// # Errors
+    /// 404 when there is no such pod, 409 when it is bound or going.
+    pub fn bind(
+        &self,
+        caller: &Caller,
+        namespace: Option<&str>,
+        name: &str,
+        node: &str,
+    ) -> Result<Value, Status> {
+        let kind = self.kind("", "Pod")?;
+        let target = Target { caller, kind: &kind, sub: Sub::Binding, namespace, name };
+        self.transact(&kind, false, |txn| {
+            let live = Self::live(txn, target)?;
+            let bound = meta::text(&live, "/spec/nodeName");
+            if !bound.is_empty() {
+                let why = format!("pod {name} is already assigned to node \"{bound}\"");
+                return Err(Status::conflict(&kind, name, &why));
+            }
+            if meta::is_deleting(&live) {
+                let why = format!("pod {name} is being deleted, cannot be assigned to a host");
+                return Err(Status::conflict(&kind, name, &why));
+            }
+            let mut after = live.clone();
+            meta::child(&mut after, "spec").insert("nodeName".into(), node.into());
+            let condition = serde_json::json!({
+                "type": "PodScheduled", "status": "True", "observedGeneration": live["metadata"]["generation"],
+                "lastProbeTime": null, "lastTransitionTime": meta::time(self.now()),
+            });
+            let conditions = meta::child(&mut after, "status").entry("conditions").or_insert(Value::Null);
+            let mut all = conditions.as_array().cloned().unwrap_or_default();
+            all.retain(|one| one["type"] != "PodScheduled");
+            all.push(condition);
+            *conditions = Value::Array(all);
+            self.settle(txn, target, after)
+        })
+    }
 }

@@ -1,0 +1,110 @@
+//! The kinds that are questions: access reviews, token reviews, "who am I".
+
+use serde_json::{Value, json};
+
+use super::rbac::{Attributes, allows, rules_for};
+use super::tokens::TokenService;
+use crate::api::{Api, Caller, meta};
+use crate::registry::Kind;
+use crate::status::Status;
+
+/// Answers a question: the object as it was sent, with its `status`.
+///
+/// # Errors
+/// 400 for a question without what it is about, 404 for a kind that is no question.
+pub async fn review(
+    api: &Api,
+    tokens: &TokenService,
+    caller: &Caller,
+    kind: &Kind,
+    namespace: Option<&str>,
+    mut object: Value,
+) -> Result<Value, Status> {
+    let spec = object.get("spec").cloned().unwrap_or_default();
+    let status = match kind.kind.as_str() {
+        "SelfSubjectAccessReview" => access(api, caller, &spec, None)?,
+        "SubjectAccessReview" => access(api, &subject(&spec), &spec, None)?,
+        "LocalSubjectAccessReview" => access(api, &subject(&spec), &spec, namespace)?,
+        "SelfSubjectRulesReview" => rules(api, caller, &spec),
+        "SelfSubjectReview" => json!({"userInfo": user_info(caller)}),
+        "TokenReview" => token(tokens, &spec).await,
+        other => return Err(Status::not_modelled(&format!("creating a {other}"))),
+    };
+    let map = meta::as_map(&mut object);
+    map.entry("kind").or_insert_with(|| kind.kind.clone().into());
+    map.entry("apiVersion").or_insert_with(|| kind.api_version().into());
+    map.entry("metadata").or_insert_with(|| json!({"creationTimestamp": null}));
+    map.insert("status".into(), status);
+    Ok(object)
+}
+
+fn strings(value: &Value) -> Vec<String> {
+    value.as_array().into_iter().flatten().filter_map(Value::as_str).map(ToOwned::to_owned).collect()
+}
+
+fn subject(spec: &Value) -> Caller {
+    Caller {
+        user: meta::text(spec, "/user").to_owned(),
+        groups: strings(&spec["groups"]),
+        manager: String::new(),
+    }
+}
+
+fn user_info(caller: &Caller) -> Value {
+    json!({"username": caller.user, "groups": caller.groups})
+}
+
+fn access(api: &Api, caller: &Caller, spec: &Value, namespace: Option<&str>) -> Result<Value, Status> {
+    let (resource, path) = (&spec["resourceAttributes"], &spec["nonResourceAttributes"]);
+    let wanted = if resource.is_object() {
+        let stated = meta::text(resource, "/namespace");
+        if namespace.is_some_and(|namespace| namespace != stated) {
+            return Err(Status::bad_request(
+                "spec.resourceAttributes.namespace must match metadata.namespace",
+            ));
+        }
+        Attributes {
+            verb: meta::text(resource, "/verb"),
+            group: meta::text(resource, "/group"),
+            resource: meta::text(resource, "/resource"),
+            subresource: meta::text(resource, "/subresource"),
+            name: meta::text(resource, "/name"),
+            namespace: stated,
+            path: None,
+        }
+    } else if path.is_object() {
+        let (verb, path) = (meta::text(path, "/verb"), meta::text(path, "/path"));
+        Attributes { verb, path: Some(path), ..Attributes::default() }
+    } else {
+        return Err(Status::bad_request(
+            "exactly one of nonResourceAttributes or resourceAttributes must be specified",
+        ));
+    };
+    let mut status = json!({"allowed": allows(api, caller, &wanted)});
+    if status["allowed"] == true && !caller.is_master() {
+        status["reason"] = json!("RBAC: allowed by a role that is bound to the user");
+    }
+    Ok(status)
+}
+
+fn rules(api: &Api, caller: &Caller, spec: &Value) -> Value {
+    let (mut resources, mut paths) = (Vec::new(), Vec::new());
+    for mut rule in rules_for(api, caller, meta::text(spec, "/namespace")) {
+        let is_path = rule.get("nonResourceURLs").is_some();
+        if let Some(map) = rule.as_object_mut().filter(|_| is_path) {
+            map.retain(|field, _| field == "verbs" || field == "nonResourceURLs");
+        }
+        if is_path { paths.push(rule) } else { resources.push(rule) }
+    }
+    json!({"resourceRules": resources, "nonResourceRules": paths, "incomplete": false})
+}
+
+async fn token(tokens: &TokenService, spec: &Value) -> Value {
+    let audiences = strings(&spec["audiences"]);
+    match tokens.verify(meta::text(spec, "/token"), &audiences).await {
+        Some((caller, audiences)) => {
+            json!({"authenticated": true, "user": user_info(&caller), "audiences": audiences})
+        }
+        None => json!({"user": {}, "error": "token is not valid for this cluster and these audiences"}),
+    }
+}

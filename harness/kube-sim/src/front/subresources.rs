@@ -1,0 +1,179 @@
+//! Subresources that are actions: log, token, binding, eviction. Exec, attach, port forwarding and proxying are refused
+//! by name.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::response::Response;
+use futures::StreamExt as _;
+use http::{HeaderValue, StatusCode, header};
+use serde_json::{Value, json};
+
+use super::resources::Request;
+use super::{options, render};
+use crate::api::{DeleteOptions, Sub, meta};
+use crate::auth::TokenAsk;
+use crate::kubelet::{LogError, LogOptions};
+use crate::status::Status;
+
+/// Answers a request about such a subresource.
+pub(super) async fn answer(request: &Request<'_>, sub: Sub) -> Result<Response, Status> {
+    let what = match (request.info.verb.as_str(), sub) {
+        ("get", Sub::Log) => return log(request),
+        ("create", Sub::Token) => return token(request).await,
+        ("create", Sub::Binding) => return bind(request),
+        ("create", Sub::Eviction) => return evict(request),
+        (_, Sub::Exec) => "running commands in containers (pods/exec)",
+        (_, Sub::Attach) => "attaching to containers (pods/attach)",
+        (_, Sub::PortForward) => "port forwarding (pods/portforward)",
+        (_, Sub::Proxy) => "proxying through the API server",
+        _ => return Err(Status::method_not_allowed()),
+    };
+    Err(Status::not_modelled(what))
+}
+
+fn pod(request: &Request<'_>) -> Result<Value, Status> {
+    request.server.api.get(&request.kind, request.info.namespace(), &request.info.name)
+}
+
+fn containers(pod: &Value) -> Vec<&str> {
+    let lists = ["initContainers", "containers", "ephemeralContainers"].into_iter();
+    let all = lists.flat_map(|list| pod["spec"][list].as_array().into_iter().flatten());
+    all.map(|container| meta::text(container, "/name")).collect()
+}
+
+fn choose_container(request: &Request<'_>, pod: &Value) -> Result<String, Status> {
+    let name = meta::name(pod);
+    let all = containers(pod);
+    match request.query.get("container").filter(|container| !container.is_empty()) {
+        Some(wanted) if all.contains(&wanted) => Ok(wanted.to_owned()),
+        Some(wanted) => Err(Status::bad_request(format!("container {wanted} is not valid for pod {name}"))),
+        None => match pod["spec"]["containers"].as_array().map(Vec::as_slice) {
+            Some([only]) => Ok(meta::text(only, "/name").to_owned()),
+            _ => Err(Status::bad_request(format!(
+                "a container name must be specified for pod {name}, choose one of: [{}]",
+                all.join(" ")
+            ))),
+        },
+    }
+}
+
+fn log_options(request: &Request<'_>) -> Result<LogOptions, Status> {
+    let query = request.query;
+    let number = |name: &str| match query.get(name).filter(|text| !text.is_empty()) {
+        None => Ok(None),
+        Some(text) => text.parse::<u32>().map(Some).map_err(|_| {
+            Status::bad_request(format!("{name}: Invalid value: \"{text}\": must be a whole number"))
+        }),
+    };
+    let since_time = query.get("sinceTime").filter(|text| !text.is_empty()).map(str::parse).transpose();
+    let count = |number: Option<u32>| number.and_then(|number| usize::try_from(number).ok());
+    Ok(LogOptions {
+        follow: query.flag("follow"),
+        tail_lines: count(number("tailLines")?),
+        since_seconds: number("sinceSeconds")?.map(i64::from),
+        since_time: since_time.map_err(|_| Status::bad_request("sinceTime must be an RFC 3339 time"))?,
+        previous: query.flag("previous"),
+        timestamps: query.flag("timestamps"),
+        limit_bytes: count(number("limitBytes")?),
+    })
+}
+
+/// Why a container has no log yet, as the kubelet reports it.
+fn waiting_reason(pod: &Value, container: &str) -> String {
+    let lists = ["containerStatuses", "initContainerStatuses"].into_iter();
+    let mut all = lists.flat_map(|list| pod["status"][list].as_array().into_iter().flatten());
+    let status = all.find(|status| status["name"] == container);
+    let reason = status.map(|status| meta::text(status, "/state/waiting/reason")).unwrap_or_default();
+    if reason.is_empty() { "ContainerCreating".to_owned() } else { reason.to_owned() }
+}
+
+fn log(request: &Request<'_>) -> Result<Response, Status> {
+    let pod = pod(request)?;
+    let (name, container) = (meta::name(&pod), choose_container(request, &pod)?);
+    let options = log_options(request)?;
+    if meta::text(&pod, "/spec/nodeName").is_empty() {
+        return Err(Status::bad_request(format!("pod {name} does not have a host assigned")));
+    }
+    let stream = request.server.logs.read(meta::uid(&pod), &container, &options).map_err(|error| {
+        Status::bad_request(match error {
+            LogError::NoPrevious => {
+                format!("previous terminated container \"{container}\" in pod \"{name}\" not found")
+            }
+            LogError::NotStarted => {
+                let reason = waiting_reason(&pod, &container);
+                let reason = if reason == "ImagePullBackOff" || reason == "ErrImagePull" {
+                    format!("trying and failing to pull image ({reason})")
+                } else {
+                    reason
+                };
+                format!("container \"{container}\" in pod \"{name}\" is waiting to start: {reason}")
+            }
+        })
+    })?;
+    let mut stop = request.server.stop.clone();
+    let stopped = async move { super::stopped(&mut stop).await };
+    let body = Body::from_stream(stream.take_until(Box::pin(stopped)).map(Ok::<_, std::convert::Infallible>));
+    let mut response = Response::new(body);
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    Ok(response)
+}
+
+async fn token(request: &Request<'_>) -> Result<Response, Status> {
+    let mut object = request.object()?;
+    let audiences = object["spec"]["audiences"].as_array().into_iter().flatten();
+    let audiences: Vec<String> = audiences.filter_map(Value::as_str).map(ToOwned::to_owned).collect();
+    let bound = &object["spec"]["boundObjectRef"];
+    let pod = match meta::text(bound, "/kind") {
+        "" => None,
+        "Pod" => Some((meta::text(bound, "/name").to_owned(), meta::text(bound, "/uid").to_owned())),
+        other => return Err(Status::not_modelled(&format!("binding a token to a {other}"))),
+    };
+    let seconds = object["spec"]["expirationSeconds"].as_u64().unwrap_or(3600);
+    let ask = TokenAsk {
+        namespace: request.info.namespace.clone(),
+        account: request.info.name.clone(),
+        audiences,
+        lifetime: Some(Duration::from_secs(seconds)),
+        pod,
+    };
+    let (token, expiry) = request.server.tokens.issue(&ask).await?;
+    let map = meta::as_map(&mut object);
+    map.insert("kind".into(), "TokenRequest".into());
+    map.insert("apiVersion".into(), "authentication.k8s.io/v1".into());
+    map.insert("status".into(), json!({"token": token, "expirationTimestamp": meta::time(expiry)}));
+    let metadata = meta::metadata(&mut object);
+    metadata.insert("name".into(), request.info.name.clone().into());
+    metadata.insert("namespace".into(), request.info.namespace.clone().into());
+    Ok(render::json(StatusCode::CREATED, &object, false))
+}
+
+fn created() -> Response {
+    let body =
+        json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
+    render::json(StatusCode::CREATED, &body, false)
+}
+
+fn bind(request: &Request<'_>) -> Result<Response, Status> {
+    let object = request.object()?;
+    let node = meta::text(&object, "/target/name").to_owned();
+    if node.is_empty() {
+        return Err(Status::bad_request("target.name: Required value"));
+    }
+    request.server.api.bind(&request.caller, request.info.namespace(), &request.info.name, &node)?;
+    Ok(created())
+}
+
+/// Pod disruption budgets are not held against evictions.
+fn evict(request: &Request<'_>) -> Result<Response, Status> {
+    let object = request.object()?;
+    let sent = &object["deleteOptions"];
+    let options = DeleteOptions {
+        dry_run: options::dry_run(request.query)?,
+        grace: sent["gracePeriodSeconds"].as_i64(),
+        ..DeleteOptions::default()
+    };
+    let (namespace, name) = (request.info.namespace(), request.info.name.as_str());
+    request.server.api.delete(&request.caller, &request.kind, namespace, name, &options)?;
+    Ok(created())
+}
