@@ -70,6 +70,10 @@ async fn poll_forever(
 ) -> Result<Infallible, AgentError> {
     let mut backoff = Backoff::up_to(POLL);
     let mut upgrades_due = agent.clock.now();
+    // Asked for now, so that it is there when the identity is.
+    if let Err(error) = tokens::request(agent).await {
+        agent.log.error(format!("Error in requesting identity token: {{{error}}}"));
+    }
     loop {
         let pause = match poll(agent, pace, &mut upgrades_due).await {
             Ok(()) => {
@@ -92,7 +96,6 @@ async fn poll_forever(
 }
 
 async fn poll(agent: &Agent, pace: &mut Pace, upgrades_due: &mut Timestamp) -> Result<(), CallError> {
-    tokens::request(agent).await?;
     // The certificate first: without it there is nobody who would hand out a token.
     store::read(&store::secrets(agent), CERTIFICATE_SECRET, CERTIFICATE_EXPIRY).await?;
     let token = tokens::token(agent, pace).await?;
