@@ -1,5 +1,7 @@
 //! The schemas of the built-in types, from k8s-openapi.
 
+use std::sync::Arc;
+
 use k8s_openapi::Resource;
 use k8s_openapi::api::{
     admissionregistration::v1 as admission, apps::v1 as apps, authentication::v1 as authentication,
@@ -30,7 +32,7 @@ pub(super) struct Named {
 /// All definitions, and which kinds they are.
 #[derive(Debug)]
 pub(super) struct Builtin {
-    pub(super) definitions: Definitions,
+    pub(super) definitions: Arc<Definitions>,
     /// Definition name by kind.
     pub(super) kinds: Vec<(Named, String)>,
 }
@@ -113,7 +115,7 @@ pub(super) fn generate() -> Builtin {
         add_list(&mut lists, named.group, named.version, named.kind, name);
     }
     definitions.extend(lists);
-    Builtin { definitions, kinds }
+    Builtin { definitions: Arc::new(definitions), kinds }
 }
 
 fn gvk(named: Named) -> Value {
@@ -135,15 +137,39 @@ fn tidy(name: &str, definition: &mut Value) {
         }
         body.insert("oneOf".into(), Value::Array(kinds));
     }
-    let is_object = body.get("properties").and_then(Value::as_object);
-    let typed =
-        is_object.is_some_and(|fields| fields.contains_key("apiVersion") && fields.contains_key("metadata"));
-    // A missing `metadata` is an empty one on the wire.
-    if let (true, Some(Value::Array(required))) = (typed, body.get_mut("required")) {
-        required.retain(|field| field != "metadata");
-        if required.is_empty() {
-            body.remove("required");
-        }
+    let kind = name.rsplit('.').next().unwrap_or_default();
+    // Any JSON value, and values of two kinds: nothing is known of what they hold.
+    if kind == "JSON" || kind.starts_with("JSONSchemaPropsOr") {
+        body.remove("type");
+        body.remove("oneOf");
+    }
+    let fields = body.get("properties").and_then(Value::as_object);
+    let typed = fields.is_some_and(|it| it.contains_key("apiVersion") && it.contains_key("metadata"));
+    // Empty when missing, on the wire: the metadata of all kinds but core events, and names of references.
+    let optional = match kind {
+        "Event" if name.contains(".core.") => "",
+        "ConfigMapKeySelector"
+        | "SecretKeySelector"
+        | "ConfigMapEnvSource"
+        | "SecretEnvSource"
+        | "LocalObjectReference"
+        | "ConfigMapVolumeSource"
+        | "ConfigMapProjection"
+        | "SecretProjection" => "name",
+        _ if typed => "metadata",
+        _ => "",
+    };
+    let stated = body.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
+    let mut required: Vec<Value> = stated.into_iter().filter(|field| field != optional).collect();
+    match (kind, name.contains(".core.")) {
+        ("Event", true) if !required.contains(&json!("metadata")) => required.insert(0, json!("metadata")),
+        ("Event", false) if !required.contains(&json!("eventTime")) => required.push(json!("eventTime")),
+        _ => {}
+    }
+    if required.is_empty() {
+        body.remove("required");
+    } else {
+        body.insert("required".into(), Value::Array(required));
     }
 }
 

@@ -26,7 +26,6 @@ pub struct Schemas(Arc<Inner>);
 #[derive(Default)]
 struct Inner {
     builtin: OnceLock<Arc<Builtin>>,
-    definitions: OnceLock<Arc<Definitions>>,
     documents: openapi::Cache,
 }
 
@@ -48,8 +47,7 @@ impl Schemas {
     }
 
     fn definitions(&self) -> Arc<Definitions> {
-        let make = || Arc::new(self.builtin().definitions.clone());
-        Arc::clone(self.0.definitions.get_or_init(make))
+        Arc::clone(&self.builtin().definitions)
     }
 
     /// The type of the objects of `kind`. A built-in kind without a schema, and a custom one that keeps unknown fields,

@@ -16,10 +16,12 @@ const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
 /// One document for all group versions.
 pub(super) fn document(schemas: &Schemas, groups: &BTreeMap<String, Vec<Arc<Kind>>>) -> Value {
     let kinds: Vec<Arc<Kind>> = groups.values().flatten().cloned().collect();
-    let (paths, definitions) = v3::parts(schemas, &kinds);
+    let (paths, custom) = v3::parts(schemas, &kinds);
     let paths: Map<String, Value> = paths.into_iter().map(|(path, item)| (path, path_item(&item))).collect();
+    let builtin = schemas.definitions();
+    let all = builtin.iter().chain(&custom);
     let definitions: Map<String, Value> =
-        definitions.into_iter().map(|(name, definition)| (name, schema(&definition))).collect();
+        all.map(|(name, definition)| (name.clone(), schema(definition))).collect();
     json!({
         "swagger": "2.0",
         "info": {"title": "Kubernetes", "version": crate::KUBERNETES_VERSION},
@@ -103,6 +105,11 @@ fn schema(stated: &Value) -> Value {
             for (key, inner) in map {
                 match (key.as_str(), inner) {
                     ("oneOf" | "anyOf" | "not" | "nullable", _) => {}
+                    ("properties", Value::Object(fields)) => {
+                        let fields: Map<String, Value> =
+                            fields.iter().map(|(name, field)| (name.clone(), schema(field))).collect();
+                        out.insert(key.clone(), Value::Object(fields));
+                    }
                     ("$ref", Value::String(target)) => {
                         let name = target.strip_prefix(REF).unwrap_or(target);
                         out.insert(key.clone(), json!(format!("{DEFINITIONS}{name}")));

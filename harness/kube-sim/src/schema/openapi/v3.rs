@@ -12,14 +12,16 @@ use crate::schema::{Schemas, custom};
 
 /// The document of the group version at `path`.
 pub(super) fn document(schemas: &Schemas, path: &str, kinds: &[Arc<Kind>]) -> Value {
-    let (paths, definitions) = parts(schemas, kinds);
+    let (paths, custom) = parts(schemas, kinds);
+    let builtin = schemas.definitions();
+    let find = |name: &str| custom.get(name).or_else(|| builtin.get(name));
     let mut all = Map::new();
     all.insert(format!("/{path}/"), resources(path));
     all.extend(paths);
-    let needed = closure(&definitions, &all);
+    let needed = closure(find, &all);
     let components: Map<String, Value> = needed
         .into_iter()
-        .filter_map(|name| definitions.get(&name).map(|definition| (name, wrap_references(definition))))
+        .filter_map(|name| find(&name).map(|definition| (name, wrap_references(definition))))
         .collect();
     json!({
         "openapi": "3.0.0",
@@ -43,10 +45,9 @@ fn resources(path: &str) -> Value {
     }})
 }
 
-/// Paths of kinds, and the definitions they may refer to.
+/// Paths of kinds, and the definitions that the custom ones among them add to the built-in ones.
 pub(super) fn parts(schemas: &Schemas, kinds: &[Arc<Kind>]) -> (Map<String, Value>, Map<String, Value>) {
-    let builtin = schemas.builtin();
-    let mut definitions = builtin.definitions.clone();
+    let mut definitions = Map::new();
     let mut paths = Map::new();
     for kind in kinds {
         let object = match &kind.custom {
@@ -67,12 +68,12 @@ pub(super) fn parts(schemas: &Schemas, kinds: &[Arc<Kind>]) -> (Map<String, Valu
 }
 
 /// The names of all definitions that `paths` need, sorted.
-fn closure(definitions: &Map<String, Value>, paths: &Map<String, Value>) -> BTreeSet<String> {
+fn closure<'a>(find: impl Fn(&str) -> Option<&'a Value>, paths: &Map<String, Value>) -> BTreeSet<String> {
     let mut needed = BTreeSet::new();
     let mut open = Vec::new();
     paths.values().for_each(|path| references(path, &mut open));
     while let Some(name) = open.pop() {
-        if let Some(definition) = definitions.get(&name)
+        if let Some(definition) = find(&name)
             && needed.insert(name)
         {
             references(definition, &mut open);
