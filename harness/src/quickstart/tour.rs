@@ -53,12 +53,12 @@ impl Mark {
 }
 
 /// Walks through the quickstart. A step that fails ends the tour; the report says why.
-pub async fn run(target: Target, options: TourOptions, screen: Arc<dyn Screen>) -> Report {
+pub async fn run(target: &Target, options: &TourOptions, screen: Arc<dyn Screen>) -> Report {
     let (clock, seed) = (target.clock.clone(), target.seed);
     let whole = Mark::new(&clock);
     let mut steps = Vec::new();
     match Tour::new(target, screen.clone()) {
-        Ok(tour) => Box::pin(tour.walk(options, &mut steps)).await,
+        Ok(tour) => Box::pin(tour.walk(*options, &mut steps)).await,
         Err(reason) => steps.push(unusable(reason)),
     }
     let (virtual_time, wall_time) = whole.spans(&clock);
@@ -96,8 +96,8 @@ fn people(span: Duration) -> String {
 }
 
 impl Tour {
-    fn new(target: Target, screen: Arc<dyn Screen>) -> Result<Self, String> {
-        let Target { credentials, endpoints, net, kubeconfig, clock, keys, correlation, .. } = target;
+    fn new(target: &Target, screen: Arc<dyn Screen>) -> Result<Self, String> {
+        let Target { credentials, endpoints, net, kubeconfig, clock, keys, correlation, .. } = target.clone();
         // Making it takes a moment, and it is needed in the third step only.
         keys.prefetch(KEY_LABEL, Bits::Rsa4096);
         let kube = from_kubeconfig(&net, &kubeconfig, None)
