@@ -192,3 +192,72 @@ async fn drive(world: World, registry: Registry) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sim_core::clock::Mode;
+    use std::net::Ipv4Addr;
+    use std::time::Duration;
+
+    async fn cloud() -> Cloud {
+        let clock = Clock::new(Mode::Manual, "2026-01-01T00:00:00Z".parse().unwrap());
+        let journal = Journal::new(clock.clone());
+        let seed = Seed::new(1);
+        let authority = Arc::new(Authority::new("test", &Default::default(), clock.wall()).unwrap());
+        let faults = FaultSet::new(seed, clock.clone(), journal.clone());
+        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let (keys, profile) = (KeySource::fresh(), Profile::default());
+        Cloud::start(CloudConfig { clock, seed, journal, faults, keys, authority, profile, listen })
+            .await
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn advancing_the_clock_ends_what_comes_due_on_the_way() {
+        let cloud = cloud().await;
+        let world = cloud.world().clone();
+        let draft = |id: &str, seconds| lro::Draft {
+            id: id.into(),
+            name: "Microsoft.Kubernetes/register/action".into(),
+            namespace: "Microsoft.Resources".into(),
+            subscription: "s".into(),
+            subject: "/subscriptions/s/providers/Microsoft.Kubernetes".into(),
+            key: "s/microsoft.kubernetes".into(),
+            location: String::new(),
+            style: crate::profile::Style::Body,
+            retry_after: 10,
+            span: Duration::from_secs(seconds),
+        };
+        let begun: Result<(), ()> = world.ledger.write(|txn| {
+            lro::begin(txn, draft("one", 71), world.clock.now());
+            lro::begin(txn, draft("two", 700), world.clock.now());
+            Ok(())
+        });
+        begun.unwrap();
+        assert!(world.clock.advance(Duration::from_secs(100)).await.quiet);
+        let ended = |id: &str| world.ledger.read(|view| lro::get(view, id)).unwrap().ended;
+        assert_eq!(ended("one").map(|time| time.to_string()).as_deref(), Some("2026-01-01T00:01:11Z"));
+        assert_eq!(ended("two"), None);
+        cloud.shutdown().await;
+    }
+
+    #[tokio::test]
+    async fn a_taken_port_is_named() {
+        let first = cloud().await;
+        let world = first.world();
+        let error = Cloud::start(CloudConfig {
+            clock: world.clock.clone(),
+            seed: world.seed,
+            journal: world.journal.clone(),
+            faults: world.faults.clone(),
+            keys: world.keys.clone(),
+            authority: world.authority.clone(),
+            profile: Profile::default(),
+            listen: first.addr(),
+        })
+        .await
+        .unwrap_err();
+        assert!(error.to_string().contains(&first.addr().to_string()), "{error}");
+    }
+}

@@ -11,6 +11,8 @@ mod ids;
 pub mod listener;
 mod record;
 mod render;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

@@ -13,6 +13,8 @@ pub mod resources;
 pub mod seam;
 pub mod tags;
 pub mod target;
+#[cfg(test)]
+mod tests;
 
 pub use refusal::Refusal;
 pub use registry::Registry;
