@@ -66,7 +66,7 @@ impl Entry {
             correlation: None,
             committed: None,
             delivered: None,
-            facts: Map::new(),
+            facts: Map::with_capacity(8),
         }
     }
 

@@ -77,7 +77,7 @@ async fn exchange(front: &Front, request: Request) -> Response {
     if surface == Surface::Arm {
         render::common(response.headers_mut());
     }
-    ids.write(response.headers_mut(), front.world.clock.wall());
+    ids.write(response.headers_mut(), &front.stamp(front.world.clock.wall()));
     response
 }
 
@@ -166,7 +166,7 @@ impl Exchange<'_> {
         let busy = self.front.world.clock.busy();
         let response = match self.dispatch(&target, &query, body, record).await {
             Ok(response) => response,
-            Err(failed) => self.refuse(&failed, record),
+            Err(failed) => self.refuse(failed, record),
         };
         drop(busy);
         record.delivered = true;
@@ -174,7 +174,10 @@ impl Exchange<'_> {
         after.unwrap_or(response)
     }
 
-    fn refuse(&self, failed: &Failed, record: &mut Record<'_>) -> Response {
+    fn refuse(&self, mut failed: Failed, record: &mut Record<'_>) -> Response {
+        if failed.refusal.kind == Kind::NotModelled {
+            failed.refusal.error.target = Some(format!("{} {}", self.head.method, self.path));
+        }
         record.code = Some(failed.refusal.error.code.to_string());
         let mut response = render::refusal(&failed.refusal, self.head.method == Method::HEAD);
         if let Some(challenge) = &failed.challenge {
@@ -246,7 +249,7 @@ impl Exchange<'_> {
         }
         let context = Context {
             clock: &world.clock,
-            base_url: &self.address.base_url(),
+            address: self.address,
             path: self.path,
             query: self.query,
             version: asked,

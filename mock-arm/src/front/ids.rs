@@ -1,5 +1,7 @@
 //! The ids that every reply of Resource Manager carries.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use http::{HeaderMap, HeaderName, HeaderValue};
 use jiff::Timestamp;
 use sim_core::seed::Stream;
@@ -10,6 +12,21 @@ const CORRELATION: HeaderName = HeaderName::from_static("x-ms-correlation-reques
 const ROUTING: HeaderName = HeaderName::from_static("x-ms-routing-request-id");
 const CLIENT: HeaderName = HeaderName::from_static("x-ms-client-request-id");
 const RETURN_CLIENT: HeaderName = HeaderName::from_static("x-ms-return-client-request-id");
+
+/// The wall time as ids have it, made once per second.
+#[derive(Debug, Default)]
+pub(super) struct Stamp(Mutex<(i64, Arc<str>)>);
+
+impl Stamp {
+    /// The text for `wall`.
+    pub(super) fn of(&self, wall: Timestamp) -> Arc<str> {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.0 != wall.as_second() || last.1.is_empty() {
+            *last = (wall.as_second(), wall.strftime("%Y%m%dT%H%M%SZ").to_string().into());
+        }
+        last.1.clone()
+    }
+}
 
 /// The ids of one request.
 #[derive(Debug)]
@@ -45,8 +62,8 @@ impl Ids {
     }
 
     /// Writes the ids into a reply's headers. The region in the routing id says that this is a simulation.
-    pub(super) fn write(self, headers: &mut HeaderMap, wall: Timestamp) {
-        let routing = format!("DRYARC:{}:{}", wall.strftime("%Y%m%dT%H%M%SZ"), self.id);
+    pub(super) fn write(self, headers: &mut HeaderMap, stamp: &str) {
+        let routing = format!("DRYARC:{stamp}:{}", self.id);
         headers.insert(REQUEST, self.request);
         headers.insert(CORRELATION, self.correlation);
         if let Ok(routing) = HeaderValue::try_from(routing) {

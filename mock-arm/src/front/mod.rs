@@ -28,6 +28,7 @@ pub struct Front {
     world: World,
     registry: Registry,
     ids: Stream,
+    stamp: ids::Stamp,
 }
 
 impl Front {
@@ -35,7 +36,11 @@ impl Front {
     #[must_use]
     pub fn new(world: World, registry: Registry) -> Self {
         let ids = world.seed.stream("arm/request");
-        Self { world, registry, ids }
+        Self { world, registry, ids, stamp: ids::Stamp::default() }
+    }
+
+    fn stamp(&self, wall: jiff::Timestamp) -> Arc<str> {
+        self.stamp.of(wall)
     }
 }
 

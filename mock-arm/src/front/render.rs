@@ -11,6 +11,7 @@ use serde::Serialize;
 use sim_core::clock::Clock;
 use std::time::Duration;
 
+use super::address::Address;
 use crate::lro::{Operation, State};
 use crate::profile::Style;
 use crate::providers::refusal::{Cause, Kind, Refusal};
@@ -27,8 +28,8 @@ const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Context<'a> {
     pub(super) clock: &'a Clock,
-    /// `https://host[:port]`, as the caller addressed us.
-    pub(super) base_url: &'a str,
+    /// How the caller addressed us: links lead back there.
+    pub(super) address: &'a Address,
     /// The request's path, for the next page.
     pub(super) path: &'a str,
     /// The request's query, for the next page.
@@ -42,6 +43,7 @@ pub(super) struct Context<'a> {
 /// Headers that every reply of Resource Manager has. What a gateway only adds for its own use (`x-msedge-ref`, rate
 /// limit counters) is not modelled.
 pub(super) fn common(headers: &mut HeaderMap) {
+    headers.reserve(16);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
     headers.insert(EXPIRES, HeaderValue::from_static("-1"));
@@ -131,7 +133,7 @@ fn list(context: &Context<'_>, page: &Page) -> Response {
 
 /// The same request with another `$skiptoken`.
 fn next_link(context: &Context<'_>, next: &str) -> String {
-    let mut link = format!("{}{}?", context.base_url, context.path);
+    let mut link = format!("{}{}?", context.address.base_url(), context.path);
     let is_token = |part: &&str| {
         let name = part.split('=').next().unwrap_or_default();
         name.eq_ignore_ascii_case("$skiptoken") || name.eq_ignore_ascii_case("%24skiptoken")
@@ -155,13 +157,16 @@ fn status_path(operation: &Operation) -> String {
 }
 
 fn status_url(context: &Context<'_>, operation: &Operation) -> String {
-    format!("{}{}?api-version={}", context.base_url, status_path(operation), context.version)
+    format!("{}{}?api-version={}", context.address.base_url(), status_path(operation), context.version)
 }
 
 fn result_url(context: &Context<'_>, operation: &Operation) -> String {
     format!(
         "{}/subscriptions/{}/operationresults/{}?api-version={}",
-        context.base_url, operation.subscription, operation.id, context.version
+        context.address.base_url(),
+        operation.subscription,
+        operation.id,
+        context.version
     )
 }
 

@@ -86,7 +86,8 @@ impl FromStr for ResourceId {
             let group = labelled("resourceGroups")?;
             let namespace = labelled("providers")?;
             let rest: Vec<&str> = parts.collect();
-            let whole = !rest.is_empty() && rest.len() % 2 == 0 && rest.iter().all(|part| !part.is_empty());
+            let whole =
+                !rest.is_empty() && rest.len().is_multiple_of(2) && rest.iter().all(|part| !part.is_empty());
             let extension = rest.iter().step_by(2).any(|part| part.eq_ignore_ascii_case("providers"));
             let pair = |pair: &[&str]| Some((pair.first()?.to_string(), pair.get(1)?.to_string()));
             let segments = rest.chunks(2).map(pair).collect::<Option<Vec<_>>>()?;
