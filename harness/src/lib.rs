@@ -1,6 +1,25 @@
 //! dryarc: Azure Arc onboarding, dry-run.
 //!
+//! - [`cli`]: the `dryarc` command, one file per command.
+//! - [`world`]: a world composed of cloud, gateway, cluster and clock, and hosted with a folder and a control interface.
+//! - [`control`]: how commands reach a world in another process.
 //! - [`state`]: where worlds keep their files, who owns them.
 //! - [`client_env`]: what client programs need in order to live in a world.
+//! - [`driver`]: native onboarding, a client like any other.
+//! - [`quickstart`]: the Microsoft quickstart, performed by the driver.
+//! - [`images`]: what the cluster's kubelet runs for an image.
+
+pub mod cli;
 pub mod client_env;
+pub mod control;
+pub mod driver;
+pub mod images;
+pub mod quickstart;
 pub mod state;
+pub mod world;
+
+/// Version of this program.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The commit it was built from, or `unknown`.
+pub const COMMIT: &str = env!("DRYARC_BUILD_COMMIT");

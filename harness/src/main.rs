@@ -1,2 +1,5 @@
 //! The `dryarc` command.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    harness::cli::main()
+}

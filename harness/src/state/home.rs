@@ -72,6 +72,7 @@ impl StateHome {
     /// [`StateError::Running`] when somebody holds it; [`StateError::Io`] when the folder cannot be made.
     pub async fn claim(&self, name: &WorldName, clock: &Clock) -> Result<Claim, StateError> {
         let dir = self.world_dir(name);
+        refuse_foreign(&dir, name)?;
         for _ in 0..TRIES {
             match attempt(&dir, true)? {
                 Attempt::Locked(lock) => {
@@ -98,7 +99,11 @@ impl StateHome {
     /// [`StateError::NotRunning`], [`StateError::Starting`], or what is wrong with the record.
     pub fn find(&self, name: &WorldName) -> Result<WorldRecord, StateError> {
         let dir = self.world_dir(name);
-        match attempt(&dir, false)? {
+        if !dir.exists() {
+            return Err(StateError::NotRunning(name.clone()));
+        }
+        refuse_foreign(&dir, name)?;
+        match attempt(&dir, true)? {
             Attempt::Vanished => Err(StateError::NotRunning(name.clone())),
             Attempt::Locked(lock) => {
                 tracing::info!(world = %name, "removing what a world left behind whose owner died");
@@ -125,6 +130,14 @@ impl StateHome {
         names.sort();
         let found = names.into_iter().map(|name| Found { record: self.find(&name), name });
         Ok(found.filter(|found| !matches!(found.record, Err(StateError::NotRunning(_)))).collect())
+    }
+}
+
+/// A folder of another format belongs to another dryarc: it is neither read nor swept.
+fn refuse_foreign(dir: &Path, name: &WorldName) -> Result<(), StateError> {
+    match WorldRecord::read(dir, name) {
+        Err(error @ StateError::Format { .. }) => Err(error),
+        _ => Ok(()),
     }
 }
 
@@ -185,6 +198,13 @@ mod tests {
         assert!(matches!(home.find(&name), Err(StateError::Format { found: 9, .. })));
         std::fs::write(WorldRecord::path(claim.dir()), "not json").unwrap();
         assert!(matches!(home.find(&name), Err(StateError::Damaged { .. })));
+        drop(claim);
+        let dir = home.world_dir(&name);
+        std::fs::create_dir_all(&dir).unwrap();
+        std::fs::write(WorldRecord::path(&dir), r#"{"format":9}"#).unwrap();
+        assert!(matches!(home.find(&name), Err(StateError::Format { .. })), "an abandoned one is not swept");
+        assert!(matches!(home.claim(&name, &clock).await, Err(StateError::Format { .. })));
+        std::fs::remove_dir_all(&dir).unwrap();
     }
 
     #[test]

@@ -23,6 +23,7 @@ pub struct WorldRecord {
     /// The world's name.
     pub name: WorldName,
     /// The process that is the world.
+    #[serde(flatten)]
     pub owner: ProcessId,
     /// When it started, in wall time.
     pub created: Timestamp,
@@ -56,6 +57,8 @@ pub struct Facts {
     pub gateway: SocketAddr,
     /// The cloud's own listener.
     pub cloud: SocketAddr,
+    /// Where the world's clock can be followed.
+    pub clock_link: String,
     /// The API server of the cluster.
     pub cluster_url: String,
     /// Name of the cluster and of its context.

@@ -20,6 +20,7 @@ pub(crate) fn record(dir: &str) -> WorldRecord {
             dir: dir.into(),
             gateway: address(2),
             cloud: address(3),
+            clock_link: "127.0.0.1:5/secret".into(),
             cluster_url: "https://127.0.0.1:4".into(),
             cluster: "default".into(),
             seed: 1,

@@ -1,0 +1,82 @@
+//! `dryarc down`.
+
+use std::time::Duration;
+
+use clap::Args;
+use rustix::process::Signal;
+
+use super::{CliError, Context, Exit, output};
+use crate::control::Control;
+use crate::state::{StateError, WorldName, signal_process};
+
+/// How long a world may take to end in order, and how long to end at all.
+const PATIENCE: [(Duration, Signal); 2] =
+    [(Duration::from_secs(10), Signal::TERM), (Duration::from_secs(3), Signal::KILL)];
+
+/// How often it is looked whether the world is gone.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// End a world; no process, port or file of it is left
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  dryarc down
+  dryarc down --world ci
+  dryarc down --all                          every world of yours
+
+A world that is not running is exit code 3.")]
+pub(super) struct Down {
+    /// Every world instead of one
+    #[arg(long, short)]
+    all: bool,
+}
+
+impl Down {
+    pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        if !self.all {
+            end(context, &context.world_name()).await?;
+            return Ok(Exit::Ok);
+        }
+        let worlds = context.home.list()?;
+        if worlds.is_empty() {
+            output::say("there is no world to end");
+        }
+        let mut failed = None;
+        for found in worlds {
+            if let Err(error) = end(context, &found.name).await {
+                output::say(&error.to_string());
+                failed = Some(error.exit);
+            }
+        }
+        Ok(failed.unwrap_or(Exit::Ok))
+    }
+}
+
+async fn end(context: &Context, name: &WorldName) -> Result<(), CliError> {
+    let record = context.home.find(name)?;
+    // A world that does not listen is asked by signal below.
+    let mut asked = Control::new(&record).shutdown().await.is_ok();
+    for (patience, signal) in PATIENCE {
+        if asked && gone(context, name, patience).await {
+            output::say(&format!("world '{name}' has ended"));
+            return Ok(());
+        }
+        asked = signal_process(record.owner, signal);
+    }
+    if gone(context, name, PATIENCE[1].0).await {
+        output::say(&format!("world '{name}' did not end in order and was killed"));
+        return Ok(());
+    }
+    let what = format!("world '{name}' does not end (process {})", record.owner.pid);
+    Err(CliError::new(Exit::Unusable, what).next("end that process yourself"))
+}
+
+/// Whether the world is gone within `patience`; what a killed one left behind is removed.
+async fn gone(context: &Context, name: &WorldName, patience: Duration) -> bool {
+    let watch = async {
+        while !matches!(context.home.find(name), Err(StateError::NotRunning(_))) {
+            context.clock.wall_sleep(PAUSE).await;
+        }
+    };
+    context.clock.wall_timeout(patience, watch).await.is_ok()
+}

@@ -1,0 +1,48 @@
+//! Keeping a world in this process until it is to end.
+
+use super::signals::{Asked, Signals};
+use super::world_args::Planned;
+use super::{CliError, Context};
+use crate::state::Claim;
+use crate::world::{HostOptions, Hosted};
+
+/// Starts the planned world in its folder.
+///
+/// # Errors
+/// When it cannot be started, or a signal comes first; nothing is left then.
+pub(super) async fn start(
+    context: &Context,
+    planned: Planned,
+    temporary: bool,
+    signals: &mut Signals,
+) -> Result<Hosted, CliError> {
+    let name = planned.config.name.clone();
+    let starting = async {
+        let claim: Claim = context.home.claim(&name, &context.clock).await?;
+        let mut config = planned.config;
+        config.dir = claim.dir().into();
+        let options = HostOptions { temporary, origins: planned.origins, outer: context.outer.clone() };
+        Ok::<_, CliError>(Hosted::start(claim, config, options).await?)
+    };
+    tokio::select! {
+        hosted = Box::pin(starting) => hosted,
+        asked = signals.next() => Err(asked.error()),
+    }
+}
+
+/// Waits until the world is asked to end, by signal or by its control interface (`None`).
+pub(super) async fn wait(hosted: &Hosted, signals: &mut Signals) -> Option<Asked> {
+    tokio::select! {
+        () = hosted.asked_to_end() => None,
+        asked = signals.next() => Some(asked),
+    }
+}
+
+/// Ends the world in order; a further signal ends it at once.
+pub(super) async fn end(hosted: Hosted, signals: &mut Signals) {
+    tokio::select! {
+        () = Box::pin(hosted.shutdown()) => {}
+        // Dropping the rest kills what still runs and removes the folder.
+        _ = signals.next() => {}
+    }
+}

@@ -1,0 +1,107 @@
+//! `dryarc journal`.
+
+use clap::Args;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Value, json};
+use sim_core::journal::Event;
+
+use super::output::{Output, print_while_read, show};
+use super::{CliError, Context, Exit};
+
+/// The kind of event that the gateway writes for a host that nobody plays.
+const UNROUTED: &str = "unrouted";
+
+/// Show what happened in a world
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  dryarc journal
+  dryarc journal --follow
+  dryarc journal --kind request --text connectedClusters
+  dryarc journal --unmatched                 hosts that were refused
+  dryarc journal --output json > journal.json")]
+pub(super) struct Journal {
+    /// Keep printing what happens, until Ctrl-C
+    #[arg(long, short)]
+    follow: bool,
+    /// Only events of this kind: request, operation, fault, unrouted, …
+    #[arg(long, value_name = "KIND")]
+    kind: Option<String>,
+    /// Only events of actors whose name begins so: arm, gateway, kubelet, agent/config-agent, …
+    #[arg(long, value_name = "ACTOR")]
+    actor: Option<String>,
+    /// Only events in whose details this text occurs
+    #[arg(long, value_name = "TEXT")]
+    text: Option<String>,
+    /// Only events behind this position
+    #[arg(long, value_name = "N")]
+    after: Option<u64>,
+    /// Only hosts that are neither simulated nor allowed
+    #[arg(long, conflicts_with = "kind")]
+    unmatched: bool,
+    /// The form of the output; with --follow, json is one event per line
+    #[arg(long, short, value_enum, default_value = "table", value_name = "FORM")]
+    output: Output,
+}
+
+impl Journal {
+    pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        let control = context.control()?;
+        if !self.follow {
+            let events: Vec<Event> = control.get(&self.path()).await?;
+            show(self.output, &json!(events), || events.iter().map(people).collect())?;
+            return Ok(Exit::Ok);
+        }
+        if self.output == Output::Yaml {
+            return Err(CliError::usage("YAML cannot be followed").next("use --output json or table"));
+        }
+        let mut events = control.follow(&self.path()).await?;
+        while let Some(event) = events.next::<Event>().await? {
+            let line = match self.output {
+                Output::Json => format!("{}\n", json!(event)),
+                Output::Table | Output::Yaml => people(&event),
+            };
+            if !print_while_read(&line) {
+                break;
+            }
+        }
+        Ok(Exit::Ok)
+    }
+
+    fn path(&self) -> String {
+        let kind = if self.unmatched { Some(UNROUTED) } else { self.kind.as_deref() };
+        let after = self.after.map(|after| after.to_string());
+        let follow = self.follow.then_some("true");
+        let wanted = [
+            ("kind", kind),
+            ("actor", self.actor.as_deref()),
+            ("text", self.text.as_deref()),
+            ("after", after.as_deref()),
+            ("follow", follow),
+        ];
+        let pair = |(name, value): (&str, Option<&str>)| {
+            Some(format!("{name}={}", utf8_percent_encode(value?, NON_ALPHANUMERIC)))
+        };
+        let query: Vec<String> = wanted.into_iter().filter_map(pair).collect();
+        format!("/v1/journal?{}", query.join("&"))
+    }
+}
+
+fn people(event: &Event) -> String {
+    let mut line =
+        format!("{} {} {} {}", event.seq, event.time.strftime("%FT%T%.3fZ"), event.actor, event.kind);
+    for (name, value) in &event.facts {
+        let value = match value {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        line.push_str(&format!(" {name}={value}"));
+    }
+    for (name, flag) in [("committed", event.committed), ("delivered", event.delivered)] {
+        if let Some(flag) = flag {
+            line.push_str(&format!(" {name}={flag}"));
+        }
+    }
+    line.push('\n');
+    line
+}

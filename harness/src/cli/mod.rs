@@ -1,0 +1,241 @@
+//! The `dryarc` command.
+//!
+//! One file per command; [`exit`] has the exit codes, [`error`] what users are told, [`output`] where data goes. The
+//! configuration of every option is decided in this order: the flag, the `DRYARC_*` variable, the profile, the default.
+
+mod agent;
+mod clock;
+mod completions;
+mod context;
+mod detach;
+mod down;
+mod env;
+pub mod error;
+mod exec;
+pub mod exit;
+mod fault;
+mod host;
+mod journal;
+mod list;
+mod logging;
+mod logs;
+mod man;
+mod offboard;
+mod onboard;
+pub mod output;
+mod pod_logs;
+mod provider;
+mod quickstart;
+mod remote;
+mod screen;
+mod signals;
+pub mod span;
+mod status;
+mod up;
+mod world_args;
+
+use std::process::ExitCode;
+
+use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+pub use context::Context;
+pub use error::CliError;
+pub use exit::Exit;
+use logging::LogFormat;
+use signals::Signals;
+
+use crate::client_env::OuterEnv;
+use crate::state::WorldName;
+
+/// Version and commit, as `--version` prints them.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("DRYARC_BUILD_COMMIT"), ")");
+
+const AFTER_HELP: &str = "\
+Examples:
+  dryarc quickstart                          the whole Microsoft quickstart, explained step by step
+  dryarc up --detach                         start a world and keep it
+  dryarc exec -- az group list               run a command in it
+  eval \"$(dryarc env)\"                       or lead this shell into it
+  dryarc down                                end it
+
+Exit codes:
+  0 done, 1 failed, 2 usage, 3 no such world or thing, 4 world or state cannot be used, 5 already there,
+  130 interrupted; exec returns the code of its command (126 not runnable, 127 not found).";
+
+/// Azure Arc onboarding, dry-run: a local mock Azure, simulated Arc agents and a cluster, offline.
+#[derive(Debug, Parser)]
+#[command(name = "dryarc", version = VERSION, after_help = AFTER_HELP, propagate_version = true)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+struct Global {
+    /// Which world [default: default]
+    #[arg(long, global = true, env = "DRYARC_WORLD", value_name = "NAME", help_heading = "Common options")]
+    world: Option<WorldName>,
+    /// Log more: once for what happens, twice for details, three times for everything
+    #[arg(long, short, global = true, action = clap::ArgAction::Count, help_heading = "Common options")]
+    verbose: u8,
+    /// The form of log lines on stderr
+    #[arg(
+        long,
+        global = true,
+        env = "DRYARC_LOG_FORMAT",
+        value_enum,
+        default_value = "text",
+        value_name = "FORMAT",
+        help_heading = "Common options"
+    )]
+    log_format: LogFormat,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Quickstart(quickstart::Quickstart),
+    Up(up::Up),
+    Exec(exec::Exec),
+    Env(env::Env),
+    Status(status::Status),
+    Logs(logs::Logs),
+    Down(down::Down),
+    Onboard(onboard::Onboard),
+    Offboard(offboard::Offboard),
+    List(list::List),
+    Clock(clock::Clock),
+    Provider(provider::Provider),
+    Fault(fault::Fault),
+    Journal(journal::Journal),
+    Completions(completions::Completions),
+    Man(man::Man),
+    #[command(hide = true)]
+    Agent(agent::Agent),
+}
+
+/// Runs the command line of this process and says how it ended. Meant to be all that a `main` does.
+#[must_use]
+pub fn main() -> ExitCode {
+    let matches = match Cli::command().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => return refuse(&error),
+    };
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error),
+    };
+    match run(cli, leaf(&matches)) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            output::say(&error.to_string());
+            error.exit.into()
+        }
+    }
+}
+
+/// Prints help, the version, or what is wrong with the command line.
+fn refuse(error: &clap::Error) -> ExitCode {
+    // Nobody reading is no error.
+    let _ = error.print();
+    if error.use_stderr() { Exit::Usage.into() } else { Exit::Ok.into() }
+}
+
+/// The matches of the command that was named, for telling where a value came from.
+fn leaf(matches: &ArgMatches) -> ArgMatches {
+    matches.subcommand().map_or_else(|| matches.clone(), |(_, inner)| leaf(inner))
+}
+
+fn run(cli: Cli, matches: ArgMatches) -> Result<Exit, CliError> {
+    // These need neither a world nor a runtime; an agent brings its own.
+    let command = match cli.command {
+        Command::Agent(agent) => return Ok(agent.run()),
+        Command::Completions(completions) => return completions.run(&mut Cli::command()),
+        Command::Man(man) => return man.run(Cli::command()),
+        command => command,
+    };
+    let outer = OuterEnv::of_this_process();
+    logging::start(cli.global.verbose, cli.global.log_format, outer.get("RUST_LOG"));
+    let context = Context::new(cli.global.world, outer, matches)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| CliError::failed(format!("cannot start threads: {error}")))?;
+    let result = runtime.block_on(dispatch(command, context));
+    // A key that is still being made is not waited for.
+    runtime.shutdown_background();
+    result
+}
+
+async fn dispatch(command: Command, context: Context) -> Result<Exit, CliError> {
+    let mut signals =
+        Signals::new().map_err(|error| CliError::failed(format!("cannot watch signals: {error}")))?;
+    context.sweep();
+    // These end in order by themselves when a signal comes.
+    let command = match command {
+        Command::Up(up) => return Box::pin(up.run(&context, &mut signals)).await,
+        Command::Exec(exec) => return Box::pin(exec.run(&context, &mut signals)).await,
+        Command::Quickstart(quickstart) => {
+            return Box::pin(quickstart.run(&context, &mut signals)).await;
+        }
+        command => command,
+    };
+    tokio::select! {
+        result = Box::pin(simple(command, &context)) => result,
+        asked = signals.next() => Err(asked.error()),
+    }
+}
+
+/// Commands that hold nothing that a signal would have to put away.
+async fn simple(command: Command, context: &Context) -> Result<Exit, CliError> {
+    match command {
+        Command::Env(env) => env.run(context).await,
+        Command::Status(status) => status.run(context).await,
+        Command::Logs(logs) => logs.run(context).await,
+        Command::Down(down) => down.run(context).await,
+        Command::Onboard(onboard) => onboard.run(context).await,
+        Command::Offboard(offboard) => offboard.run(context).await,
+        Command::List(list) => list.run(context).await,
+        Command::Clock(clock) => clock.run(context).await,
+        Command::Provider(provider) => provider.run(context).await,
+        Command::Fault(fault) => fault.run(context).await,
+        Command::Journal(journal) => journal.run(context).await,
+        Command::Quickstart(_)
+        | Command::Up(_)
+        | Command::Exec(_)
+        | Command::Completions(_)
+        | Command::Man(_)
+        | Command::Agent(_) => Ok(Exit::Ok),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn commands(command: &clap::Command) -> Vec<clap::Command> {
+        let nested = command.get_subcommands().filter(|sub| sub.get_name() != "help").flat_map(commands);
+        std::iter::once(command.clone()).chain(nested).collect()
+    }
+
+    #[test]
+    fn the_command_line_is_sound_and_every_command_shows_an_example() {
+        Cli::command().debug_assert();
+        let mut root = Cli::command();
+        root.build();
+        for mut command in commands(&root).into_iter().filter(|command| !command.is_hide_set()) {
+            let help = command.render_long_help().to_string();
+            assert!(help.contains("Example"), "{} has no example:\n{help}", command.get_name());
+            assert!(command.get_about().is_some(), "{} says nothing of itself", command.get_name());
+        }
+    }
+
+    #[test]
+    fn unknown_flags_are_usage_errors() {
+        let error = Cli::command().try_get_matches_from(["dryarc", "--no-such-flag"]).unwrap_err();
+        assert!(error.use_stderr());
+        assert_eq!(error.exit_code(), i32::from(Exit::Usage.code()));
+    }
+}

@@ -1,0 +1,139 @@
+//! `dryarc quickstart`.
+
+use std::sync::Arc;
+
+use clap::Args;
+use serde_json::json;
+use sim_core::clock::Mode;
+
+use super::output::{Output, show};
+use super::screen::Terminal;
+use super::signals::Signals;
+use super::world_args::WorldArgs;
+use super::{CliError, Context, Exit, detach, host, output, remote, up};
+use crate::driver::{Endpoints, KEY_LABEL};
+use crate::quickstart::{self, Report, Target, TourOptions};
+use crate::state::{StateError, WorldName};
+use crate::world::Hosted;
+
+/// Live through the whole Microsoft quickstart, step by step, offline; leaves nothing behind
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  dryarc quickstart
+  dryarc quickstart --speed 60               slow enough to read along
+  dryarc quickstart --keep                   leave the world up, for `dryarc exec` and `dryarc down`
+  dryarc quickstart --seed 7 --output json   one report of the steps")]
+pub(super) struct Quickstart {
+    /// Leave the world up afterwards, in the background
+    #[arg(long)]
+    keep: bool,
+    #[arg(long, hide = true)]
+    in_background: bool,
+    /// The form of the output
+    #[arg(long, short, value_enum, default_value = "table", value_name = "FORM")]
+    output: Output,
+    #[command(flatten)]
+    world: WorldArgs,
+}
+
+impl Quickstart {
+    pub(super) async fn run(self, context: &Context, signals: &mut Signals) -> Result<Exit, CliError> {
+        if self.keep && !self.in_background {
+            return self.start_in_background(context, signals).await;
+        }
+        if self.in_background {
+            detach::leave_session();
+        }
+        let result = self.perform(context, signals).await;
+        match result {
+            Ok(hosted) if self.in_background => {
+                let log = up::log_path(hosted.record());
+                detach::tell(Ok(()), Some(&log))?;
+                host::wait(&hosted, signals).await;
+                host::end(hosted, signals).await;
+                Ok(Exit::Ok)
+            }
+            Ok(hosted) => {
+                host::end(hosted, signals).await;
+                Ok(Exit::Ok)
+            }
+            Err(error) if self.in_background => {
+                detach::tell(Err(&error), None)?;
+                Ok(error.exit)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A world in which every step came true; there is none when one did not.
+    async fn perform(&self, context: &Context, signals: &mut Signals) -> Result<Hosted, CliError> {
+        let name = match (context.named_world(), self.keep) {
+            (Some(name), _) => name.clone(),
+            (None, true) => WorldName::default(),
+            (None, false) => WorldName::temporary("quickstart", std::process::id()),
+        };
+        let mut planned = self.world.plan(context, name, Mode::Instant)?;
+        planned.config.onboarding_keys = vec![KEY_LABEL.into()];
+        let hosted = host::start(context, planned, !self.keep, signals).await?;
+        let toured = tokio::select! {
+            toured = Box::pin(self.tour(&hosted)) => toured,
+            asked = signals.next() => Err(asked.error()),
+        };
+        match toured {
+            Ok(()) => Ok(hosted),
+            Err(error) => {
+                host::end(hosted, signals).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn tour(&self, hosted: &Hosted) -> Result<(), CliError> {
+        let target = target(hosted)?;
+        let screen = Arc::new(Terminal::new(self.output == Output::Table));
+        let options = TourOptions { keep: self.keep };
+        let report = quickstart::run(&target, &options, screen.clone()).await;
+        screen.finish();
+        if self.output != Output::Table {
+            show(self.output, &json!(report), String::new)?;
+        }
+        failure(&report).map_or(Ok(()), Err)
+    }
+
+    async fn start_in_background(&self, context: &Context, signals: &mut Signals) -> Result<Exit, CliError> {
+        match context.find() {
+            Ok(record) => return Err(StateError::Running(record.name).into()),
+            Err(StateError::NotRunning(_) | StateError::Starting(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        detach::spawn(signals).await?;
+        output::say(&up::welcome(&context.find()?));
+        Ok(Exit::Ok)
+    }
+}
+
+/// The world as its clients see it.
+fn target(hosted: &Hosted) -> Result<Target, CliError> {
+    let facts = &hosted.record().facts;
+    Ok(Target {
+        credentials: remote::credentials(facts),
+        endpoints: Endpoints::default(),
+        net: remote::net(facts)?,
+        kubeconfig: hosted.world().cluster().kubeconfig(),
+        clock: hosted.clock().clone(),
+        keys: hosted.world().keys().clone(),
+        seed: facts.seed,
+        correlation: hosted.world().seed().uuid("quickstart/correlation").to_string(),
+    })
+}
+
+fn failure(report: &Report) -> Option<CliError> {
+    let step = report.failure()?;
+    let reason = step.reason.as_deref().unwrap_or("it did not come true");
+    let what = format!("step {} ({}) failed: {reason}", step.number, step.title);
+    Some(
+        CliError::failed(what)
+            .next(format!("look closer with `dryarc quickstart --seed {} -v`", report.seed)),
+    )
+}

@@ -1,0 +1,149 @@
+//! A world in another process, as the native driver sees it: its clock, its Internet, its cluster.
+
+use std::path::Path;
+use std::time::Duration;
+
+use arc_agent_sim::from_kubeconfig;
+use http::Method;
+use serde_json::{Value, json};
+use sim_core::clock::{Clock, Mode, Reading};
+use sim_core::clock_link::ClockLink;
+use sim_core::keys::KeySource;
+use sim_core::net::{Net, roots_from_pem};
+use sim_core::seed::Seed;
+
+use super::{CliError, Context, Exit};
+use crate::control::Control;
+use crate::driver::{Azure, AzureConfig, Credentials, Driver, Endpoints, Reporter};
+use crate::state::{Facts, WorldRecord};
+
+/// How far an instant clock jumps while a command waits for something.
+const JUMP: Duration = Duration::from_secs(1);
+
+/// A running world, reached from outside.
+#[derive(Debug)]
+pub(super) struct Remote {
+    facts: Facts,
+    control: Control,
+    /// The world's clock, followed.
+    pub(super) clock: Clock,
+    net: Net,
+}
+
+impl Remote {
+    /// Reaches the world that is meant.
+    pub(super) async fn connect(context: &Context) -> Result<Self, CliError> {
+        let record = context.running()?;
+        let clock = follow(&record).await?;
+        let net = net(&record.facts)?;
+        Ok(Self { control: Control::new(&record), facts: record.facts, clock, net })
+    }
+
+    /// Azure, as the world's service principal sees it.
+    pub(super) fn azure(&self) -> Azure {
+        let facts = &self.facts;
+        let correlation = match sim_core::keys::secret("correlation") {
+            // The id of a command must not repeat when the same command runs again.
+            Ok(fresh) => Seed::new(facts.seed).uuid(&fresh).to_string(),
+            Err(_) => Seed::new(facts.seed).uuid("correlation").to_string(),
+        };
+        Azure::new(AzureConfig {
+            credentials: credentials(facts),
+            endpoints: Endpoints::default(),
+            net: self.net.clone(),
+            clock: self.clock.clone(),
+            correlation,
+        })
+    }
+
+    /// The cluster behind a kubeconfig: the world's own, or the user's file.
+    pub(super) fn kube(&self, file: Option<&Path>, context: Option<&str>) -> Result<kube::Client, CliError> {
+        kube_client(&self.facts, &self.net, file, context)
+    }
+
+    /// The driver for that cluster.
+    pub(super) fn driver(
+        &self,
+        file: Option<&Path>,
+        context: Option<&str>,
+        keys: KeySource,
+        reporter: Reporter,
+    ) -> Result<Driver, CliError> {
+        Ok(Driver::new(self.azure(), self.kube(file, context)?, self.clock.clone(), keys, reporter))
+    }
+
+    /// Waits for `work`. An instant clock moves only for somebody who waits, and from another process that has to be
+    /// said by the control interface.
+    pub(super) async fn wait_for<T>(&self, work: impl Future<Output = T>) -> Result<T, CliError> {
+        let reading: Reading = self.control.get("/v1/clock").await?;
+        if reading.mode != Mode::Instant {
+            return Ok(work.await);
+        }
+        let push = async {
+            loop {
+                let body = json!({ "span": JUMP.as_secs() });
+                if let Err(error) = self.control.send::<Value>(Method::POST, "/v1/clock/advance", &body).await
+                {
+                    return error;
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            result = work => Ok(result),
+            error = push => Err(error.into()),
+        }
+    }
+}
+
+async fn follow(record: &WorldRecord) -> Result<Clock, CliError> {
+    let unusable = |reason: String| {
+        let what = format!("the clock of world '{}' cannot be followed: {reason}", record.name);
+        CliError::new(Exit::Unusable, what).next("end the world with `dryarc down` and start another")
+    };
+    let link: ClockLink =
+        record.facts.clock_link.parse().map_err(|_| unusable("its address is damaged".into()))?;
+    link.follow().await.map_err(|error| unusable(error.to_string()))
+}
+
+/// The world's service principal.
+pub(super) fn credentials(facts: &Facts) -> Credentials {
+    Credentials {
+        tenant: facts.tenant.clone(),
+        client_id: facts.client_id.clone(),
+        client_secret: facts.client_secret.clone(),
+        subscription: facts.subscription.clone(),
+    }
+}
+
+/// The network as a workstation in the world has it: the gateway is the Internet, the world's root is trusted.
+pub(super) fn net(facts: &Facts) -> Result<Net, CliError> {
+    let path = facts.ca();
+    let unusable = |reason: &dyn std::fmt::Display| {
+        CliError::new(
+            Exit::Unusable,
+            format!("the world's certificates in {} cannot be used: {reason}", path.display()),
+        )
+    };
+    let pem = std::fs::read_to_string(&path).map_err(|error| unusable(&error))?;
+    let roots = roots_from_pem(&pem).map_err(|error| unusable(&error))?;
+    Net::builder().roots(roots).egress(Some(facts.gateway)).build().map_err(|error| unusable(&error))
+}
+
+/// A client for the cluster behind a kubeconfig.
+pub(super) fn kube_client(
+    facts: &Facts,
+    net: &Net,
+    file: Option<&Path>,
+    context: Option<&str>,
+) -> Result<kube::Client, CliError> {
+    let own = facts.kubeconfig();
+    let path = file.unwrap_or(&own);
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        CliError::usage(format!("cannot read the kubeconfig {}: {error}", path.display()))
+    })?;
+    from_kubeconfig(net, &text, context).map_err(|error| {
+        CliError::usage(format!("the kubeconfig {} cannot be used: {error}", path.display()))
+            .next("check --kube-config and --kube-context, or leave them out for the world's own cluster")
+    })
+}

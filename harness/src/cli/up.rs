@@ -1,0 +1,101 @@
+//! `dryarc up`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use sim_core::clock::Mode;
+
+use super::signals::Signals;
+use super::world_args::WorldArgs;
+use super::{CliError, Context, Exit, detach, host, output};
+use crate::state::{StateError, WorldRecord};
+use crate::world::{DEFAULT_SPEED, Hosted};
+
+/// Start a world and keep it until `down` or Ctrl-C
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  dryarc up                                      keep a world in this terminal; Ctrl-C ends it
+  dryarc up --detach                             keep it in the background
+  dryarc up --detach --world ci --speed 600      another one, ten minutes per second
+  dryarc up --detach --clock manual              time moves by `dryarc clock advance` only
+  dryarc up --detach --allow pypi.org --allow '*.pythonhosted.org'")]
+pub(super) struct Up {
+    /// Run in the background and return when the world is ready
+    #[arg(long, short)]
+    detach: bool,
+    #[arg(long, hide = true)]
+    in_background: bool,
+    #[command(flatten)]
+    world: WorldArgs,
+}
+
+/// Where the log of a world in the background is.
+pub(super) fn log_path(record: &WorldRecord) -> PathBuf {
+    record.facts.dir.join("world.log")
+}
+
+impl Up {
+    pub(super) async fn run(self, context: &Context, signals: &mut Signals) -> Result<Exit, CliError> {
+        if self.detach && !self.in_background {
+            return self.start_in_background(context, signals).await;
+        }
+        if self.in_background {
+            detach::leave_session();
+        }
+        let started = self.start(context, signals).await;
+        let hosted = match started {
+            Ok(hosted) => hosted,
+            Err(error) if self.in_background => {
+                detach::tell(Err(&error), None)?;
+                return Ok(error.exit);
+            }
+            Err(error) => return Err(error),
+        };
+        if self.in_background {
+            detach::tell(Ok(()), Some(&log_path(hosted.record())))?;
+        } else {
+            output::say(&welcome(hosted.record()));
+            output::say("Press Ctrl-C to end it.");
+        }
+        let asked = host::wait(&hosted, signals).await;
+        if !self.in_background {
+            output::say("ending the world");
+        }
+        host::end(hosted, signals).await;
+        // Ctrl-C and TERM are how a world in the foreground is meant to end.
+        Ok(asked.map_or(Exit::Ok, |asked| asked.exit()))
+    }
+
+    async fn start(&self, context: &Context, signals: &mut Signals) -> Result<Hosted, CliError> {
+        let default = Mode::Scaled { speed: DEFAULT_SPEED };
+        let planned = self.world.plan(context, context.world_name(), default)?;
+        host::start(context, planned, false, signals).await
+    }
+
+    async fn start_in_background(&self, context: &Context, signals: &mut Signals) -> Result<Exit, CliError> {
+        // Said at once rather than by a child.
+        match context.find() {
+            Ok(record) => return Err(StateError::Running(record.name).into()),
+            Err(StateError::NotRunning(_) | StateError::Starting(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        detach::spawn(signals).await?;
+        output::say(&welcome(&context.find()?));
+        Ok(Exit::Ok)
+    }
+}
+
+/// What to do with a world that is up.
+pub(super) fn welcome(record: &WorldRecord) -> String {
+    let flag = super::error::world_flag(record.name.as_str());
+    let facts = &record.facts;
+    format!(
+        "World '{}' is up (seed {}, subscription {}).\n\n  \
+         dryarc exec{flag} -- az group list       run a command in it\n  \
+         eval \"$(dryarc env{flag})\"               lead this shell into it\n  \
+         dryarc status{flag}                      see how it is\n  \
+         dryarc down{flag}                        end it\n",
+        record.name, facts.seed, facts.subscription,
+    )
+}

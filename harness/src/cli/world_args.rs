@@ -1,0 +1,186 @@
+//! The options that describe a world that is about to be made.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clap::Args;
+use mock_arm::profile::{Principal, Subscription};
+use sim_core::clock::Mode;
+use sim_core::seed::Seed;
+use uuid::Uuid;
+
+use super::{CliError, Context};
+use crate::state::WorldName;
+use crate::world::{self, Backend, WorldConfig, WorldProfile};
+
+/// What a world is made of, as flags. Each has a `DRYARC_*` variable, and most a key in the profile.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "The world")]
+pub(super) struct WorldArgs {
+    /// Describe the world by a file (YAML or JSON; keys: clock, speed, seed, allow, names, cluster, cloud)
+    #[arg(long, env = "DRYARC_PROFILE", value_name = "FILE")]
+    profile: Option<PathBuf>,
+    /// How the cluster is made: embedded, kind or context=NAME [default: embedded]
+    #[arg(long, env = "DRYARC_CLUSTER", value_name = "KIND")]
+    cluster: Option<Backend>,
+    /// World seconds per second of yours [default: 60]
+    #[arg(long, env = "DRYARC_SPEED", value_name = "N")]
+    speed: Option<f64>,
+    /// How the clock moves: real, scaled, instant (jumps to what you wait for) or manual (only `clock advance` moves it)
+    #[arg(long = "clock", env = "DRYARC_CLOCK_MODE", value_name = "MODE",
+          value_parser = clap::builder::PossibleValuesParser::new(["real", "scaled", "instant", "manual"]))]
+    clock_mode: Option<String>,
+    /// Draw names, ids and chances from this number [default: another one each time]
+    #[arg(long, env = "DRYARC_SEED", value_name = "N")]
+    seed: Option<u64>,
+    /// Use this subscription id
+    #[arg(long, env = "DRYARC_SUBSCRIPTION", value_name = "ID")]
+    subscription: Option<Uuid>,
+    /// Use this tenant id
+    #[arg(long, env = "DRYARC_TENANT", value_name = "ID")]
+    tenant: Option<Uuid>,
+    /// Use this application id for the service principal
+    #[arg(long, env = "DRYARC_CLIENT_ID", value_name = "ID")]
+    client_id: Option<Uuid>,
+    /// Use this secret for the service principal
+    #[arg(long, env = "DRYARC_CLIENT_SECRET", value_name = "TEXT", hide_env_values = true)]
+    client_secret: Option<String>,
+    /// Let this host through to the real network, by your own proxy if you have one (NAME, *.SUFFIX; repeatable)
+    #[arg(long, env = "DRYARC_ALLOW", value_name = "HOST", value_delimiter = ',')]
+    allow: Vec<String>,
+}
+
+/// A world that is about to be made, and where its ids came from.
+#[derive(Debug)]
+pub(super) struct Planned {
+    /// What it is made of; `dir` is still open.
+    pub(super) config: WorldConfig,
+    /// Where ids came from, by option name.
+    pub(super) origins: BTreeMap<String, String>,
+}
+
+impl WorldArgs {
+    /// The clock's speed when it was given by flag, variable or profile is decided here; `default` is what counts
+    /// otherwise.
+    ///
+    /// # Errors
+    /// When an option or the profile makes no sense.
+    pub(super) fn plan(
+        &self,
+        context: &Context,
+        name: WorldName,
+        default: Mode,
+    ) -> Result<Planned, CliError> {
+        let profile = self.profile.as_deref().map(WorldProfile::read).transpose()?.unwrap_or_default();
+        let mode = self.mode(&profile, default)?;
+        let backend = match (&self.cluster, &profile.cluster) {
+            (Some(backend), _) => backend.clone(),
+            (None, Some(text)) => text.parse().map_err(CliError::usage)?,
+            (None, None) => Backend::default(),
+        };
+        let seed = match self.seed.or(profile.seed) {
+            Some(seed) => Seed::new(seed),
+            None => fresh_seed()?,
+        };
+        let origins = self.origins(context, &profile, seed);
+        let mut cloud = profile.cloud;
+        self.overlay(&mut cloud);
+        let agent_program = std::env::current_exe()
+            .map_err(|error| CliError::failed(format!("cannot find the program itself: {error}")))?;
+        let allow = if self.allow.is_empty() { profile.allow } else { self.allow.clone() };
+        let config = WorldConfig {
+            name,
+            mode,
+            seed,
+            cloud,
+            allow,
+            names: profile.names,
+            onboarding_keys: Vec::new(),
+            upstream: context.outer.upstream_proxy().map(str::to_owned),
+            backend,
+            dir: PathBuf::new(),
+            agent_program,
+        };
+        Ok(Planned { config, origins })
+    }
+
+    /// Flags that describe a world, as given on the command line, for saying that they have no effect.
+    pub(super) fn given(&self, context: &Context) -> Vec<String> {
+        const ALL: [&str; 10] = [
+            "profile",
+            "cluster",
+            "speed",
+            "clock_mode",
+            "seed",
+            "subscription",
+            "tenant",
+            "client_id",
+            "client_secret",
+            "allow",
+        ];
+        let flags = ALL.iter().filter_map(|id| context.origin(id)).filter(|origin| origin.starts_with("--"));
+        flags.map(|flag| flag.replace("--clock-mode", "--clock")).collect()
+    }
+
+    /// A flag or variable for mode or speed covers both keys of the profile.
+    fn mode(&self, profile: &WorldProfile, default: Mode) -> Result<Mode, CliError> {
+        let own = self.clock_mode.is_some() || self.speed.is_some();
+        let (name, speed) = if own {
+            (self.clock_mode.as_deref(), self.speed)
+        } else {
+            (profile.clock.as_deref(), profile.speed)
+        };
+        Ok(world::mode(name, speed, default)?)
+    }
+
+    fn overlay(&self, cloud: &mut mock_arm::profile::Profile) {
+        if let Some(tenant) = self.tenant {
+            cloud.tenant.id = tenant;
+        }
+        if let Some(id) = self.subscription {
+            match cloud.subscriptions.first_mut() {
+                Some(first) => first.id = id,
+                None => cloud.subscriptions.push(Subscription { id, ..Subscription::default() }),
+            }
+        }
+        if self.client_id.is_none() && self.client_secret.is_none() {
+            return;
+        }
+        if cloud.principals.is_empty() {
+            cloud.principals.push(Principal::default());
+        }
+        for principal in cloud.principals.iter_mut().take(1) {
+            principal.client_id = self.client_id.unwrap_or(principal.client_id);
+            if let Some(secret) = &self.client_secret {
+                principal.secret.clone_from(secret);
+            }
+        }
+    }
+
+    fn origins(&self, context: &Context, profile: &WorldProfile, seed: Seed) -> BTreeMap<String, String> {
+        let cloud = &profile.cloud;
+        let principal = cloud.principals.first();
+        let in_profile = [
+            ("tenant", !cloud.tenant.id.is_nil()),
+            ("subscription", cloud.subscriptions.first().is_some_and(|one| !one.id.is_nil())),
+            ("client-id", principal.is_some_and(|one| !one.client_id.is_nil())),
+            ("client-secret", principal.is_some_and(|one| !one.secret.is_empty())),
+        ];
+        let file = self.profile.as_ref().map_or_else(String::new, |path| path.display().to_string());
+        let origin = |(name, given): (&str, bool)| {
+            let flag = context.origin(&name.replace('-', "_"));
+            let rest =
+                || if given { format!("the profile {file}") } else { format!("drawn from seed {seed}") };
+            (name.to_owned(), flag.unwrap_or_else(rest))
+        };
+        in_profile.into_iter().map(origin).collect()
+    }
+}
+
+/// A seed that is short enough to be typed.
+fn fresh_seed() -> Result<Seed, CliError> {
+    let mut bytes = [0u8; 4];
+    aws_lc_rs::rand::fill(&mut bytes)
+        .map_err(|_| CliError::failed("the system has no randomness to give"))?;
+    Ok(Seed::new(u64::from(u32::from_be_bytes(bytes))))
+}

@@ -1,0 +1,16 @@
+//! A world: one cloud, one clock, one seed, one fault set, one journal, one gateway, one cluster, all in this process.
+//!
+//! [`World`] is the library's value: two of them can live in one process. [`Hosted`] is a world with a folder of its
+//! own, the files that clients need, and a control interface: what `dryarc up` runs.
+
+mod clock;
+mod config;
+mod hosted;
+mod profile;
+mod start;
+
+pub use clock::{BadMode, DEFAULT_SPEED, at_speed, mode};
+pub use config::{Backend, BadBackend, WorldConfig};
+pub use hosted::{HostError, HostOptions, Hosted};
+pub use profile::{ProfileError, WorldProfile};
+pub use start::{StartError, World};

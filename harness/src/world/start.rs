@@ -1,0 +1,284 @@
+//! Starting and stopping a world.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use fault_proxy::{Gateway, GatewayConfig, HostPattern};
+use kube_sim::cluster::{Cluster, ClusterConfig};
+use kube_sim::kubelet::NodeSpec;
+use mock_arm::{Cloud, CloudConfig};
+use sim_core::clock::Clock;
+use sim_core::clock_link::{self, ClockLink, ClockServer};
+use sim_core::faults::FaultSet;
+use sim_core::journal::{Entry, Journal};
+use sim_core::keys::{self, Bits, KeySource};
+use sim_core::pki::{Authority, Constraints};
+use sim_core::seed::Seed;
+
+use super::{Backend, WorldConfig};
+use crate::images;
+use crate::state::{create_private_dir, write_private};
+
+/// Label of the key that signs the cloud's tokens.
+const SIGNING_KEY: &str = "entra/signing";
+
+/// Names beside those of the simulated hosts that the world's authority may vouch for: this machine, and services
+/// inside of a cluster.
+const OWN_SUFFIXES: [&str; 3] = ["localhost", "svc", "cluster.local"];
+
+/// A world could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The kind of cluster is not there yet.
+    #[error("a cluster of kind '{0}' is not available in this version; only 'embedded' is")]
+    Backend(Backend),
+    /// A host that is to be allowed is none.
+    #[error("--allow: {0}")]
+    Allow(fault_proxy::BadHostPattern),
+    /// One part could not be started.
+    #[error("the {part} could not be started: {reason}")]
+    Part {
+        /// Which part.
+        part: &'static str,
+        /// Why not.
+        reason: String,
+    },
+}
+
+/// Makes the error of one part.
+fn part<E: std::fmt::Display>(part: &'static str) -> impl FnOnce(E) -> StartError {
+    move |error| StartError::Part { part, reason: error.to_string() }
+}
+
+/// A running world. [`World::shutdown`] ends it in order; dropping it ends it at once.
+#[derive(Debug)]
+pub struct World {
+    config: Described,
+    clock: Clock,
+    journal: Journal,
+    faults: FaultSet,
+    keys: KeySource,
+    authority: Arc<Authority>,
+    cloud: Cloud,
+    gateway: Gateway,
+    cluster: Cluster,
+    clock_link: ClockLink,
+    _clock_server: ClockServer,
+}
+
+/// What stays of the configuration.
+#[derive(Debug)]
+struct Described {
+    name: String,
+    seed: Seed,
+    allow: Vec<String>,
+    dir: PathBuf,
+}
+
+fn free_port() -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, 0).into()
+}
+
+impl World {
+    /// Starts every part of a world. When it returns, the cloud, the gateway and the cluster answer; RSA keys are still
+    /// being made in the background, and whoever needs one first waits for it.
+    ///
+    /// # Errors
+    /// [`StartError`]; what was started before is stopped again.
+    pub async fn start(config: WorldConfig) -> Result<Self, StartError> {
+        if config.backend != Backend::Embedded {
+            return Err(StartError::Backend(config.backend));
+        }
+        let clock = Clock::running(1.0);
+        clock.set_mode(config.mode);
+        let journal = Journal::new(clock.clone());
+        let faults = FaultSet::new(config.seed, clock.clone(), journal.clone());
+        let keys = KeySource::fresh();
+        keys.prefetch(SIGNING_KEY, Bits::Rsa2048);
+        for label in &config.onboarding_keys {
+            keys.prefetch(label, Bits::Rsa4096);
+        }
+        let authority = Arc::new(authority(&config, &clock)?);
+        let cloud = Cloud::start(CloudConfig {
+            clock: clock.clone(),
+            seed: config.seed,
+            journal: journal.clone(),
+            faults: faults.clone(),
+            keys: keys.clone(),
+            authority: authority.clone(),
+            profile: config.cloud.clone(),
+            listen: free_port(),
+        })
+        .await
+        .map_err(part("cloud"))?;
+        let gateway = gateway(&config, &cloud, &clock, &journal, &faults).await?;
+        let secret = keys::secret("clock link").map_err(part("clock server"))?;
+        let (link, clock_server) =
+            clock_link::serve(clock.clone(), secret).await.map_err(part("clock server"))?;
+        let ca_file = config.dir.join("pods-ca.pem");
+        write_private(&ca_file, authority.pem().as_bytes()).map_err(part("cluster"))?;
+        let pod_env = vec![
+            ("DRYARC_CLOCK".to_owned(), link.to_string()),
+            ("DRYARC_EGRESS".to_owned(), gateway.addr().to_string()),
+            ("DRYARC_CA_FILE".to_owned(), ca_file.display().to_string()),
+            ("DRYARC_SEED".to_owned(), config.seed.to_string()),
+        ];
+        let work_dir = config.dir.join("cluster");
+        create_private_dir(&work_dir).map_err(part("cluster"))?;
+        let cluster = Cluster::start(ClusterConfig {
+            name: config.name.to_string(),
+            clock: clock.clone(),
+            seed: config.seed,
+            journal: journal.clone(),
+            faults: faults.clone(),
+            keys: keys.clone(),
+            images: images::resolver(config.agent_program.clone()),
+            nodes: vec![NodeSpec::default()],
+            pod_env,
+            work_dir,
+            listen: free_port(),
+        })
+        .await
+        .map_err(part("cluster"))?;
+        journal.record(Entry::new("world", "started").fact("seed", config.seed.value()));
+        let described = Described {
+            name: config.name.to_string(),
+            seed: config.seed,
+            allow: config.allow,
+            dir: config.dir,
+        };
+        Ok(Self {
+            config: described,
+            clock,
+            journal,
+            faults,
+            keys,
+            authority,
+            cloud,
+            gateway,
+            cluster,
+            clock_link: link,
+            _clock_server: clock_server,
+        })
+    }
+
+    /// Stops every part: first the agents, so that they see a world that still answers, then the rest.
+    pub async fn shutdown(self) {
+        self.cluster.shutdown().await;
+        self.gateway.shutdown().await;
+        self.cloud.shutdown().await;
+    }
+
+    /// Name of the world, of its cluster and of the cluster's context.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    /// The world's clock.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Where other processes follow that clock.
+    #[must_use]
+    pub fn clock_link(&self) -> &ClockLink {
+        &self.clock_link
+    }
+
+    /// What names, ids and draws come from.
+    #[must_use]
+    pub fn seed(&self) -> Seed {
+        self.config.seed
+    }
+
+    /// What happened.
+    #[must_use]
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// What goes wrong.
+    #[must_use]
+    pub fn faults(&self) -> &FaultSet {
+        &self.faults
+    }
+
+    /// Where RSA keys come from.
+    #[must_use]
+    pub fn keys(&self) -> &KeySource {
+        &self.keys
+    }
+
+    /// Who signs the certificates of simulated hosts.
+    #[must_use]
+    pub fn authority(&self) -> &Arc<Authority> {
+        &self.authority
+    }
+
+    /// The cloud.
+    #[must_use]
+    pub fn cloud(&self) -> &Cloud {
+        &self.cloud
+    }
+
+    /// The gateway.
+    #[must_use]
+    pub fn gateway(&self) -> &Gateway {
+        &self.gateway
+    }
+
+    /// The cluster.
+    #[must_use]
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// Hosts outside of the simulation that may be reached.
+    #[must_use]
+    pub fn allow(&self) -> &[String] {
+        &self.config.allow
+    }
+
+    /// The folder of the world's files.
+    #[must_use]
+    pub fn dir(&self) -> &std::path::Path {
+        &self.config.dir
+    }
+}
+
+fn authority(config: &WorldConfig, clock: &Clock) -> Result<Authority, StartError> {
+    let hosts = mock_arm::surfaces::hosts().map(|host| host.trim_start_matches('.'));
+    let own = hosts.chain(OWN_SUFFIXES).map(str::to_owned);
+    let suffixes = own.chain(config.names.iter().cloned()).collect();
+    let name = format!("dryarc world {}", config.name);
+    Authority::new(&name, &Constraints { suffixes }, clock.wall()).map_err(part("certificate authority"))
+}
+
+async fn gateway(
+    config: &WorldConfig,
+    cloud: &Cloud,
+    clock: &Clock,
+    journal: &Journal,
+    faults: &FaultSet,
+) -> Result<Gateway, StartError> {
+    let pattern = |text: &String| text.parse::<HostPattern>();
+    let allow = config.allow.iter().map(pattern).collect::<Result<_, _>>().map_err(StartError::Allow)?;
+    let hosts = cloud.hosts();
+    let hosts: Vec<HostPattern> =
+        hosts.iter().map(pattern).collect::<Result<_, _>>().map_err(part("gateway"))?;
+    Gateway::start(GatewayConfig {
+        listen: free_port(),
+        routes: hosts.into_iter().map(|host| (host, cloud.addr())).collect(),
+        allow,
+        upstream: config.upstream.clone(),
+        clock: clock.clone(),
+        journal: journal.clone(),
+        faults: faults.clone(),
+        seed: config.seed,
+    })
+    .await
+    .map_err(part("gateway"))
+}
