@@ -11,7 +11,8 @@ use crate::schema::{ObjectType, Place};
 
 /// Fields that the type does not have, in the words of the real server: `unknown field "spec.replica"`.
 ///
-/// For `fieldValidation=Strict` join them behind `strict decoding error: `; for `Warn` each is a warning.
+/// For `fieldValidation=Strict` join them behind `strict decoding error: `; for `Warn` each is a warning. The directives of
+/// strategic merge (`$patch`, `$setElementOrder/…`) are no fields: patches can be looked at as well as objects.
 #[must_use]
 pub fn unknown_fields(of: &ObjectType, object: &Value) -> Vec<String> {
     let mut found = Vec::new();
@@ -22,7 +23,7 @@ pub fn unknown_fields(of: &ObjectType, object: &Value) -> Vec<String> {
 fn look(place: Place<'_>, value: &Value, path: &str, found: &mut Vec<String>) {
     match value {
         Value::Object(fields) if place.known() => {
-            for (name, inner) in fields {
+            for (name, inner) in fields.iter().filter(|(name, _)| !is_directive(name)) {
                 let below = below(path, name);
                 match place.named_field(name).or_else(|| place.values()) {
                     Some(field) => look(field, inner, &below, found),
@@ -38,6 +39,11 @@ fn look(place: Place<'_>, value: &Value, path: &str, found: &mut Vec<String>) {
         }
         _ => {}
     }
+}
+
+fn is_directive(name: &str) -> bool {
+    let prefixes = ["$setElementOrder/", "$deleteFromPrimitiveList/"];
+    name == "$patch" || name == "$retainKeys" || prefixes.iter().any(|prefix| name.starts_with(prefix))
 }
 
 fn below(path: &str, name: &str) -> String {

@@ -158,6 +158,16 @@ fn unknown_fields_and_wrong_types_are_found() {
 }
 
 #[test]
+fn directives_of_a_patch_are_no_unknown_fields() {
+    let kind = Registry::builtin().by_kind("apps", "Deployment").unwrap();
+    let patch = json!({"metadata": {"$deleteFromPrimitiveList/finalizers": ["a"]}, "spec": {
+        "strategy": {"$retainKeys": ["type"], "type": "Recreate"}, "template": {"spec": {
+            "$setElementOrder/containers": [{"name": "a"}], "containers": [{"name": "b", "$patch": "delete"}], "$x": 1}}}});
+    let found = unknown_fields(&Schemas::new().of(&kind), &patch);
+    assert_eq!(found, ["unknown field \"spec.template.spec.$x\""]);
+}
+
+#[test]
 fn duplicate_fields_are_found_in_the_text() {
     let text = br#"{"a": {"b": 1, "b": 2, "c": [{"d": 1, "d": 2}]}, "a": null}"#;
     assert_eq!(
