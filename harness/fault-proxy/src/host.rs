@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// A host name, `*.` and a suffix (everything below it, not itself), or `*` for every host; with `:PORT` for one port only.
+/// A host name, a suffix (`*.azure.com` or `.azure.com`: everything below it, not itself), or `*` for every host; with `:PORT` for one port only.
 /// Names compare without case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostPattern {
@@ -33,7 +33,7 @@ impl FromStr for HostPattern {
         let port = port.map(|port| port.parse().map_err(|_| bad())).transpose()?;
         let name = name.to_ascii_lowercase();
         let plain = |name: &str| !name.is_empty() && !name.contains(['*', '/', ' ', '\t']);
-        let name = match name.strip_prefix("*.") {
+        let name = match name.strip_prefix("*.").or_else(|| name.strip_prefix('.')) {
             _ if name == "*" => Name::Any,
             Some(suffix) if plain(suffix) => Name::Below(format!(".{suffix}")),
             None if plain(&name) => Name::Exact(name),
@@ -93,12 +93,13 @@ mod tests {
         assert!(pattern("Management.Azure.com").matches("management.azure.COM", 443));
         assert!(pattern("*.his.arc.azure.com").matches("eus.his.arc.azure.com", 443));
         assert!(!pattern("*.his.arc.azure.com").matches("his.arc.azure.com", 443));
+        assert!(pattern(".his.arc.azure.com").matches("eus.his.arc.azure.com", 443));
         assert!(!pattern("azure.com").matches("management.azure.com", 443));
         assert!(pattern("*").matches("anything", 1));
         assert!(!pattern("example.com:443").matches("example.com", 80));
         assert!(pattern("[fd00::1]:443").matches("fd00::1", 443));
         assert_eq!(pattern("*.azure.com:443").to_string(), "*.azure.com:443");
-        for text in ["", "*.", "a*b", "https://a", "a:port", "*.*"] {
+        for text in ["", "*.", ".", "a*b", "https://a", "a:port", "*.*"] {
             assert!(text.parse::<HostPattern>().is_err(), "{text}");
         }
     }
