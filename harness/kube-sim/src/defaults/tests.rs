@@ -111,3 +111,16 @@ fn a_job_is_found_by_its_uid() {
     assert_eq!(job["spec"]["template"]["metadata"]["labels"]["job-name"], "j");
     assert_eq!((&job["spec"]["backoffLimit"], &job["spec"]["completions"]), (&json!(6), &json!(1)));
 }
+
+#[test]
+fn null_is_as_good_as_missing() {
+    let object = defaulted(
+        "apps",
+        "Deployment",
+        json!({"metadata": {"name": "web", "creationTimestamp": null}, "spec": {"replicas": null, "template": {
+            "metadata": {"creationTimestamp": null}, "spec": {"containers": [{"name": "c", "env": null}]}}}}),
+    );
+    assert_eq!((&object["metadata"], &object["spec"]["replicas"]), (&json!({"name": "web"}), &json!(1)));
+    assert_eq!(object["spec"]["template"]["metadata"], json!({}));
+    assert!(object["spec"]["template"]["spec"]["containers"][0].get("env").is_none());
+}
