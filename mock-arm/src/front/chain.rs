@@ -1,11 +1,18 @@
 //! The way of a request, from the outside in and back.
 //!
-//! 1. a panic becomes an error (one bad request must not end the run);
-//! 2. ids; 3. journal (sees injected faults and the final reply; says committed and delivered apart);
-//! 4. surface, by host and path; 5. target (never refuses, only says what is meant; rules match on it);
-//! 6. faults `before` (nothing has happened yet); 7. who calls; 8. version, subscription, type and verb, from tables;
-//! 9. body (last, so that refused requests need none); 10. the provider, in one transaction; 11. rendering;
-//! 12. faults `after` (the write stands, the answer suffers).
+//! 1. a panic becomes an error (one bad request must not end the run)
+//! 2. ids (everything below quotes them)
+//! 3. journal (sees injected faults and the final reply; says committed and delivered apart)
+//! 4. the body's bytes (a client that still sends may not see its answer)
+//! 5. surface, by host and path
+//! 6. target (never refuses, only says what is meant; rules match on it)
+//! 7. faults `before` (nothing has happened yet)
+//! 8. who calls
+//! 9. version, subscription, type and verb, from tables
+//! 10. the body's JSON (last, so that refused requests need none)
+//! 11. the provider, in one transaction
+//! 12. rendering
+//! 13. faults `after` (the write stands, the answer suffers)
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -13,6 +20,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
+use bytes::Bytes;
 use futures::FutureExt as _;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
@@ -64,6 +72,7 @@ async fn exchange(front: &Front, request: Request) -> Response {
     let mut record = Record::new(&front.world.journal, head.method.as_str(), address.host(), &path);
     record.correlation = ids.correlation().to_owned();
 
+    let body = body::read(&head.headers, body).await;
     let surface = surfaces::classify(address.host(), &path);
     record.surface = name_of(surface);
     let exchange = Exchange { front, head: &head, address: &address, path: &path, query };
@@ -153,7 +162,7 @@ fn too_large() -> String {
 
 impl Exchange<'_> {
     /// Resource Manager.
-    async fn arm(&self, body: Body, record: &mut Record<'_>) -> Response {
+    async fn arm(&self, body: Result<Bytes, BodyError>, record: &mut Record<'_>) -> Response {
         let target = Target::parse(self.path, self.head.method == Method::POST);
         let query = Query::parse(self.query);
         let version_text = query.get("api-version").unwrap_or_default();
@@ -164,7 +173,7 @@ impl Exchange<'_> {
             return response;
         }
         let busy = self.front.world.clock.busy();
-        let response = match self.dispatch(&target, &query, body, record).await {
+        let response = match self.dispatch(&target, &query, body, record) {
             Ok(response) => response,
             Err(failed) => self.refuse(failed, record),
         };
@@ -186,11 +195,11 @@ impl Exchange<'_> {
         response
     }
 
-    async fn dispatch(
+    fn dispatch(
         &self,
         target: &Target<'_>,
         query: &Query<'_>,
-        body: Body,
+        body: Result<Bytes, BodyError>,
         record: &mut Record<'_>,
     ) -> Result<Response, Failed> {
         let world = &self.front.world;
@@ -201,17 +210,17 @@ impl Exchange<'_> {
             let caller = caller
                 .map_err(|denied| Failed { refusal: denied.refusal, challenge: Some(denied.challenge) })?;
             record.caller = Some(caller.appid);
-            return self.authenticated(target, query, body, verb, &caller, record).await;
+            return self.authenticated(target, query, body, verb, &caller, record);
         }
         self.front.registry.route(&world.profile, target, verb, "").map_err(Failed::from)?;
         Err(Refusal::not_modelled("this path").into())
     }
 
-    async fn authenticated(
+    fn authenticated(
         &self,
         target: &Target<'_>,
         query: &Query<'_>,
-        body: Body,
+        body: Result<Bytes, BodyError>,
         verb: Verb,
         caller: &Caller,
         record: &mut Record<'_>,
@@ -224,10 +233,7 @@ impl Exchange<'_> {
         }
         let body = match verb {
             Verb::Get | Verb::Head => None,
-            _ => {
-                let read = body::read(&self.head.headers, body).await;
-                parse(&read.map_err(unreadable)?)?
-            }
+            _ => parse(&body.map_err(unreadable)?)?,
         };
         let call = Call {
             verb,
@@ -303,13 +309,18 @@ impl Exchange<'_> {
     }
 
     /// A surface other than Resource Manager.
-    async fn surface(&self, surface: Surface, body: Body, record: &mut Record<'_>) -> Response {
+    async fn surface(
+        &self,
+        surface: Surface,
+        body: Result<Bytes, BodyError>,
+        record: &mut Record<'_>,
+    ) -> Response {
         let route = [record.surface, ""];
         if let Some(response) = self.faults(Hook::Before, route, record, None).await {
             return response;
         }
         let busy = self.front.world.clock.busy();
-        let response = match body::read(&self.head.headers, body).await {
+        let response = match body {
             Ok(body) => {
                 let request = SurfaceRequest {
                     host: self.address.host(),
