@@ -266,9 +266,8 @@ async fn gateway(
 ) -> Result<Gateway, StartError> {
     let pattern = |text: &String| text.parse::<HostPattern>();
     let allow = config.allow.iter().map(pattern).collect::<Result<_, _>>().map_err(StartError::Allow)?;
-    let hosts = cloud.hosts();
     let hosts: Vec<HostPattern> =
-        hosts.iter().map(pattern).collect::<Result<_, _>>().map_err(part("gateway"))?;
+        cloud.hosts().iter().map(routed).collect::<Result<_, _>>().map_err(part("gateway"))?;
     Gateway::start(GatewayConfig {
         listen: free_port(),
         routes: hosts.into_iter().map(|host| (host, cloud.addr())).collect(),
@@ -281,4 +280,10 @@ async fn gateway(
     })
     .await
     .map_err(part("gateway"))
+}
+
+/// The cloud writes a suffix with a leading dot, the gateway with a leading `*.`.
+fn routed(host: impl AsRef<str>) -> Result<HostPattern, fault_proxy::BadHostPattern> {
+    let host = host.as_ref();
+    if host.starts_with('.') { format!("*{host}").parse() } else { host.parse() }
 }
