@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use arc_agent_sim::manifests::{self, AgentSettings};
 use serde_json::Value;
-use sim_core::clock::later;
 
 use super::cluster::is_absent;
 use super::{Code, Driver, DriverError, Stage, StageState};
@@ -39,11 +38,11 @@ impl Driver {
 
     /// Applies one object; one whose kind is not served yet has some time.
     async fn put(&self, object: &Value) -> Result<(), DriverError> {
-        let deadline = later(self.clock.now(), ESTABLISHED);
+        let deadline = self.pace.limit(ESTABLISHED);
         loop {
             match self.cluster.put_object(object).await {
                 Ok(()) => return Ok(()),
-                Err(error) if is_absent(&error) && is_custom(object) && self.clock.now() < deadline => {
+                Err(error) if is_absent(&error) && is_custom(object) && !deadline.is_over() => {
                     self.pace.world(ESTABLISHED_POLL).await;
                 }
                 Err(error) => {

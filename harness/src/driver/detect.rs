@@ -97,19 +97,14 @@ mod tests {
             "metadata": { "labels": { "cloud.google.com/gke-nodepool": "p", "kubernetes.io/os": "linux" } },
             "spec": { "providerID": "gce://project/zone/node" },
         });
-        assert_eq!((distribution(&[gke.clone()]), infrastructure(&[gke.clone()]).as_str()), ("gke", "gcp"));
-        assert!(has_linux(&[gke]));
-        let kind = json!({ "spec": { "providerID": "kind://docker/kind/node" } });
-        assert_eq!(
-            (distribution(&[kind.clone()]), infrastructure(&[kind.clone()]).as_str()),
-            ("kind", "kind")
-        );
-        assert!(!has_linux(&[kind]));
+        let all = [gke];
+        assert_eq!((distribution(&all), infrastructure(&all).as_str()), ("gke", "gcp"));
+        assert!(has_linux(&all));
+        let all = [json!({ "spec": { "providerID": "kind://docker/kind/node" } })];
+        assert_eq!((distribution(&all), infrastructure(&all).as_str()), ("kind", "kind"));
+        assert!(!has_linux(&all));
         assert_eq!((distribution(&[]), infrastructure(&[]).as_str()), ("generic", "generic"));
-        let plain = json!({ "metadata": { "labels": { "node-role.kubernetes.io/control-plane": "" } } });
-        assert_eq!(
-            (distribution(&[plain.clone()]), infrastructure(&[plain]).as_str()),
-            ("kubeadm", "generic")
-        );
+        let all = [json!({ "metadata": { "labels": { "node-role.kubernetes.io/control-plane": "" } } })];
+        assert_eq!((distribution(&all), infrastructure(&all).as_str()), ("kubeadm", "generic"));
     }
 }

@@ -17,12 +17,12 @@ pub struct DriverError {
     /// What happened.
     pub what: String,
     /// Which request, file or object it was about.
-    pub place: String,
+    pub place: Box<str>,
     /// What to do next.
     pub next: String,
     /// The ARM error code behind it, if ARM gave one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub arm_code: Option<String>,
+    pub arm_code: Option<Box<str>>,
 }
 
 impl fmt::Display for DriverError {
@@ -39,10 +39,10 @@ impl std::error::Error for DriverError {}
 
 impl DriverError {
     pub(super) fn new(stage: Stage, code: Code, what: impl Into<String>, next: impl Into<String>) -> Self {
-        Self { stage, code, what: what.into(), place: String::new(), next: next.into(), arm_code: None }
+        Self { stage, code, what: what.into(), place: Box::default(), next: next.into(), arm_code: None }
     }
 
-    pub(super) fn at(mut self, place: impl Into<String>) -> Self {
+    pub(super) fn at(mut self, place: impl Into<Box<str>>) -> Self {
         self.place = place.into();
         self
     }
@@ -51,7 +51,7 @@ impl DriverError {
     pub(super) fn azure(stage: Stage, code: Code, summary: &str, error: &AzureError) -> Self {
         let what = if summary.is_empty() { error.to_string() } else { format!("{summary}: {error}") };
         Self {
-            arm_code: error.arm_code().map(ToOwned::to_owned),
+            arm_code: error.arm_code().map(Into::into),
             ..Self::new(stage, code, what, error.next()).at(error.place())
         }
     }

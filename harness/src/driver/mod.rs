@@ -33,7 +33,7 @@ pub use cluster::Cluster;
 pub use codes::Code;
 pub use error::DriverError;
 pub use options::{KEY_LABEL, ONBOARDING_TIMEOUT, OffboardOptions, OnboardOptions, ProxyOptions};
-pub use pace::Pace;
+pub use pace::{Limit, Pace};
 pub use stage::{Event, Stage, StageState};
 
 pub use offboard::Offboarded;

@@ -5,7 +5,6 @@ use std::time::Duration;
 use arc_agent_sim::manifests::AgentSettings;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use sim_core::clock::later;
 
 use super::agents::{NAMESPACE_PATH, RELEASE_NAMESPACE_PATH};
 use super::azure::ApiVersion;
@@ -139,10 +138,10 @@ impl Driver {
     /// a warning there.
     pub(super) async fn wait_for_namespace(&self) -> Result<bool, DriverError> {
         self.begin(Stage::Namespaces);
-        let deadline = later(self.clock.now(), NAMESPACE_LIMIT);
+        let deadline = self.pace.limit(NAMESPACE_LIMIT);
         let mut said = false;
         while self.namespace_exists().await? {
-            if self.clock.now() >= deadline {
+            if deadline.is_over() {
                 let text = "Namespace 'azure-arc' still in terminating state; see kubectl get namespace azure-arc -o yaml";
                 self.report(Stage::Namespaces, StageState::Warning, text);
                 return Ok(false);

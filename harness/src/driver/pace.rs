@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
-use sim_core::clock::{Clock, Mode};
+use jiff::Timestamp;
+use sim_core::clock::{Clock, Mode, Stopwatch, later};
 
 /// The shortest pause between two looks, in wall time.
 const SHORTEST: Duration = Duration::from_millis(25);
 /// The pause while somebody else moves the clock, in wall time.
 const BY_HAND: Duration = Duration::from_millis(100);
+
+/// How long a limit is in wall time at least, while world time runs by itself.
+const LEAST_LIMIT: Duration = Duration::from_secs(20);
 
 /// Waits as a client does, and moves an instant clock by doing so.
 #[derive(Debug, Clone)]
@@ -18,6 +22,17 @@ impl Pace {
     #[must_use]
     pub fn new(clock: Clock) -> Self {
         Self(clock)
+    }
+
+    /// A limit that begins now.
+    #[must_use]
+    pub fn limit(&self, span: Duration) -> Limit {
+        Limit {
+            at: later(self.0.now(), span),
+            least: span.min(LEAST_LIMIT),
+            begun: self.0.stopwatch(),
+            clock: self.0.clone(),
+        }
     }
 
     /// A pause that a server asked for (`Retry-After`): wall time. With an instant clock, which knows no wall time, the
@@ -40,5 +55,50 @@ impl Pace {
                 self.0.wall_sleep(wall).await;
             }
         }
+    }
+}
+
+/// A limit in world time. While world time runs by itself, faster than wall time, the limit is also 20 seconds of wall time
+/// at least (or as long as it says, if that is less): programs that are really at work are not faster for the world's haste.
+#[derive(Debug, Clone)]
+pub struct Limit {
+    at: Timestamp,
+    least: Duration,
+    begun: Stopwatch,
+    clock: Clock,
+}
+
+impl Limit {
+    /// Whether it is over.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        let runs = matches!(self.clock.mode(), Mode::Real | Mode::Scaled { .. });
+        self.clock.now() >= self.at && (!runs || self.begun.elapsed() >= self.least)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_limit_is_of_world_time_but_not_too_short_in_wall_time_while_that_runs() {
+        let clock = Clock::new(Mode::Manual, Timestamp::UNIX_EPOCH);
+        let limit = Pace::new(clock.clone()).limit(Duration::from_secs(1200));
+        clock.advance(Duration::from_secs(1199)).await;
+        assert!(!limit.is_over());
+        clock.advance(Duration::from_secs(1)).await;
+        assert!(limit.is_over());
+        clock.set_mode(Mode::Scaled { speed: 100_000.0 });
+        assert!(!limit.is_over());
+    }
+
+    #[tokio::test]
+    async fn a_pause_moves_an_instant_clock() {
+        let clock = Clock::new(Mode::Instant, Timestamp::UNIX_EPOCH);
+        let pace = Pace::new(clock.clone());
+        pace.world(Duration::from_secs(10)).await;
+        pace.asked(Duration::from_secs(1), Duration::from_secs(5)).await;
+        assert_eq!(clock.now().as_second(), 15);
     }
 }

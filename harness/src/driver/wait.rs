@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use sim_core::clock::later;
 
 use super::{Code, Driver, DriverError, Stage, StageState};
 
@@ -36,7 +35,7 @@ pub(crate) fn is_available(deployment: &Value) -> bool {
 impl Driver {
     /// Waits until every deployment of the agents is available, for `limit` of world time at most.
     pub(super) async fn wait_for_agents(&self, limit: Duration) -> Result<(), DriverError> {
-        let deadline = later(self.clock.now(), limit);
+        let deadline = self.pace.limit(limit);
         let mut said = String::new();
         loop {
             let list = self.cluster.get(DEPLOYMENTS).await.map_err(|error| {
@@ -50,7 +49,7 @@ impl Driver {
                 return Ok(());
             }
             let state = format!("{}/{} available", all.len() - missing.len(), all.len());
-            if self.clock.now() >= deadline {
+            if deadline.is_over() {
                 return Err(self.explain(limit, &missing).await);
             }
             if state != said {
@@ -159,7 +158,8 @@ mod tests {
         let pending = json!({ "metadata": { "name": "q" }, "status": { "phase": "Pending" } });
         let event =
             json!({ "reason": "FailedScheduling", "involvedObject": { "name": "q" }, "message": "no nodes" });
-        let code = |pods: &[Value], certificate| classify(pods, &[event.clone()], certificate).code;
+        let code =
+            |pods: &[Value], certificate| classify(pods, std::slice::from_ref(&event), certificate).code;
         assert_eq!(code(&[pending.clone(), pulling], true), Code::TIMEOUT_IMAGE);
         assert_eq!(code(&[pending], false), Code::TIMEOUT_SCHEDULING);
         assert_eq!(code(&[], false), Code::CERTIFICATE_PULLDOWN);

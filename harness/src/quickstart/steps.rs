@@ -5,7 +5,6 @@ use std::time::Duration;
 use arc_agent_sim::manifests::{self, AgentSettings};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use sim_core::clock::later;
 
 use super::TourOptions;
 use super::az_table::az_table;
@@ -13,7 +12,7 @@ use super::kubectl_table::{kubectl_table, records};
 use super::page::{AGENTS, CLUSTER, GROUP, LOCATION, PROVIDERS, group_of, page_reply};
 use super::report::StepReport;
 use super::tour::{Performed, Step, Tour};
-use crate::driver::{ApiVersion, OffboardOptions, OnboardOptions};
+use crate::driver::{ApiVersion, Limit, OffboardOptions, OnboardOptions};
 
 /// The page: registration takes up to 10 minutes.
 const REGISTRATION_LIMIT: Duration = Duration::from_secs(600);
@@ -70,7 +69,7 @@ impl Tour {
         }
         self.screen.show(&providers_table(&self.providers().await?));
         self.screen.show("\n");
-        let deadline = later(self.clock.now(), REGISTRATION_LIMIT);
+        let limit = self.pace.limit(REGISTRATION_LIMIT);
         loop {
             let providers = self.providers().await?;
             let state = |provider: &Value| text(provider, "/registrationState").to_owned();
@@ -82,7 +81,7 @@ impl Tour {
                 .iter()
                 .map(|provider| format!("{} {}", text(provider, "/namespace"), state(provider)))
                 .collect();
-            expect(self.clock.now() < deadline, || {
+            expect(!limit.is_over(), || {
                 format!("not registered after {} s: {}", REGISTRATION_LIMIT.as_secs(), states.join(", "))
             })?;
             self.progress(&states.join(", "));
@@ -155,8 +154,8 @@ impl Tour {
     }
 
     async fn metadata(&self) -> Performed {
-        let deadline = later(self.clock.now(), METADATA_LIMIT);
-        let first = self.wait_for_cluster("the first report of the agents", deadline, |cluster| {
+        let limit = self.pace.limit(METADATA_LIMIT);
+        let first = self.wait_for_cluster("the first report of the agents", &limit, |cluster| {
             let has = |key: &str| {
                 cluster.pointer(&format!("/properties/{key}")).is_some_and(|value| !value.is_null())
             };
@@ -178,7 +177,7 @@ impl Tour {
         ];
         let row = columns.map(|(_, key)| property(&first, key)).to_vec();
         self.screen.show(&az_table(&columns.map(|(header, _)| header), &[row]));
-        let second = self.wait_for_cluster("the expiry of the identity certificate", deadline, |cluster| {
+        let second = self.wait_for_cluster("the expiry of the identity certificate", &limit, |cluster| {
             !text(cluster, "/properties/managedIdentityCertificateExpirationTime").is_empty()
         });
         let second = second.await?;
@@ -201,7 +200,7 @@ impl Tour {
     async fn wait_for_cluster(
         &self,
         what: &str,
-        deadline: Timestamp,
+        limit: &Limit,
         arrived: impl Fn(&Value) -> bool,
     ) -> Result<Value, String> {
         loop {
@@ -212,7 +211,7 @@ impl Tour {
                 return Ok(cluster);
             }
             let status = text(&cluster, "/properties/connectivityStatus");
-            expect(self.clock.now() < deadline, || {
+            expect(!limit.is_over(), || {
                 format!("no sign of {what} within {} s; the status is {status}", METADATA_LIMIT.as_secs())
             })?;
             self.progress(&format!("{status}, waiting for {what}"));
