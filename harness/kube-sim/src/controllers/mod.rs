@@ -3,16 +3,25 @@
 //! [`Controllers::start`] runs all of them, the scheduler and the kubelets as one task over the change feed. Every
 //! controller is a synchronous, idempotent function of a key; see `manager` for the rules.
 
+mod accounts;
 mod deployment;
+mod endpoints;
 pub(crate) mod events;
+mod expiry;
+mod garbage;
 mod kinds;
 pub(crate) mod manager;
+mod namespace;
 pub(crate) mod objects;
 pub(crate) mod pods;
 pub(crate) mod quantity;
 mod replicaset;
 pub(crate) mod selector;
 pub(crate) mod store;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -33,13 +42,14 @@ pub struct ControllersConfig {
     pub kubelet: KubeletConfig,
     /// The cluster's certificate authority as PEM, which every namespace gets as ConfigMap `kube-root-ca.crt`.
     pub ca_pem: String,
+    /// Where what containers write goes.
+    pub logs: Logs,
 }
 
 /// The running control plane. Dropping it stops everything and kills every child process.
 #[derive(Debug)]
 pub struct Controllers {
     task: JoinHandle<()>,
-    logs: Logs,
 }
 
 impl Controllers {
@@ -50,26 +60,28 @@ impl Controllers {
     pub fn start(api: &Api, config: ControllersConfig) -> Result<Self, Status> {
         let kinds = Arc::new(Kinds::new(api)?);
         let store = Store::new(api.clone(), kinds, "kube-controller-manager");
-        let logs = Logs::new(api.clock().clone());
         let mut manager = Manager::new(api.clone());
-        let ControllersConfig { kubelet, ca_pem } = config;
-        let _ = ca_pem;
+        let ControllersConfig { kubelet, ca_pem, logs } = config;
+        manager.add(|_| accounts::Accounts::new(&store, ca_pem));
         manager.add(|nudger| Nodes::new(&store, kubelet.clone(), &nudger));
         manager.add(|_| deployment::Deployments::new(&store));
         manager.add(|_| replicaset::ReplicaSets::new(&store));
+        manager.add(|_| endpoints::Endpoints::new(&store));
+        manager.add(|_| garbage::Garbage::new(&store));
+        manager.add(|_| namespace::Namespaces::new(&store));
+        manager.add(|_| expiry::Expiry::new(&store));
         manager.add(|_| Scheduler::new(&store));
-        manager.add(|nudger| Kubelet::new(&store, kubelet, logs.clone(), nudger));
-        Ok(Self { task: tokio::spawn(manager.run()), logs })
-    }
-
-    /// What the containers wrote.
-    #[must_use]
-    pub fn logs(&self) -> Logs {
-        self.logs.clone()
+        manager.add(|nudger| Kubelet::new(&store, kubelet, logs, nudger));
+        Ok(Self { task: tokio::spawn(manager.run()) })
     }
 
     /// Stops everything; when this returns, every child process has been killed and the volumes are gone.
     pub async fn shutdown(mut self) {
+        self.stop().await;
+    }
+
+    /// As [`Controllers::shutdown`], for an owner who keeps the handle.
+    pub(crate) async fn stop(&mut self) {
         self.task.abort();
         // The task ends by being cancelled, which is no error here.
         let _ = (&mut self.task).await;

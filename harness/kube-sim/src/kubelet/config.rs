@@ -2,15 +2,12 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sim_core::faults::FaultSet;
 
 use super::workload::ImageResolver;
-use crate::status::Status;
+use crate::auth::TokenService;
 
 /// One simulated node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,28 +49,6 @@ impl Default for NodeSpec {
     }
 }
 
-/// A token for a pod that is asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TokenAsk<'a> {
-    /// Namespace of service account and pod.
-    pub namespace: &'a str,
-    /// Name of the service account.
-    pub service_account: &'a str,
-    /// Audience; the API server's own when `None`.
-    pub audience: Option<&'a str>,
-    /// Wanted life, in wall time.
-    pub expires_in: Duration,
-    /// The pod that the token is bound to.
-    pub pod_name: &'a str,
-    /// Its uid.
-    pub pod_uid: &'a str,
-    /// The node that it runs on.
-    pub node_name: &'a str,
-}
-
-/// Issues tokens for pods, as the TokenRequest API does: the token and when it expires (wall time).
-pub type TokenIssuer = Arc<dyn Fn(&TokenAsk<'_>) -> Result<(String, Timestamp), Status> + Send + Sync>;
-
 /// What the kubelets need beside the API.
 #[derive(Clone)]
 pub struct KubeletConfig {
@@ -87,7 +62,7 @@ pub struct KubeletConfig {
     /// Where volumes and working directories are made (0700).
     pub work_dir: PathBuf,
     /// Where tokens for pods come from.
-    pub tokens: TokenIssuer,
+    pub tokens: TokenService,
     /// Fault rules; the hook is `kubelet`.
     pub faults: FaultSet,
     /// The cluster's name, a fact that rules can match on.

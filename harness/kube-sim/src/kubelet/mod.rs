@@ -27,6 +27,8 @@ mod process;
 mod start;
 mod status;
 mod sync;
+#[cfg(test)]
+mod tests;
 mod volumes;
 mod workload;
 
@@ -50,7 +52,7 @@ use crate::controllers::pods::is_finished;
 use crate::controllers::store::Store;
 use crate::status::Status;
 
-pub use self::config::{KubeletConfig, NodeSpec, TokenAsk, TokenIssuer};
+pub use self::config::{KubeletConfig, NodeSpec};
 pub use self::logs::{LIFE_LIMIT, LogError, LogOptions, Logs};
 pub(crate) use self::node::Nodes;
 pub use self::process::PARENT_PIPE;
@@ -109,8 +111,14 @@ impl Kubelet {
         let events = Recorder::new(&store, "kubelet");
         let ids = store.api().seed().stream(&format!("kube/{}/containers", config.cluster));
         let nodes = config.nodes.iter().map(|_| NodeMemory::default()).collect();
-        let (clock, renewer) = (store.clock().clone(), nudger.clone());
+        let (clock, renewer, tokens) = (store.clock().clone(), nudger.clone(), config.tokens.clone());
         let renewal = tokio::spawn(async move {
+            // The world waits for the signing key, without which no pod with a token starts.
+            let busy = clock.busy();
+            if let Err(error) = tokens.ready().await {
+                tracing::error!(%error, "service account tokens cannot be issued");
+            }
+            renewer.nudge(ALL_VOLUMES, busy);
             loop {
                 clock.wall_sleep(TOKEN_ROUND).await;
                 renewer.nudge(ALL_VOLUMES, clock.busy());

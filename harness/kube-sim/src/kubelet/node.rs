@@ -192,7 +192,7 @@ fn period(clock: &Clock) -> i64 {
         None => REPORT_SECONDS,
         Some(wall) => {
             let second = u64::try_from(wall.as_micros()).unwrap_or(u64::MAX).max(1);
-            let crowded = (FASTEST_MILLIS * 1000).div_ceil(second);
+            let crowded = FASTEST_MILLIS * 1000 / second;
             i64::try_from(crowded).unwrap_or(REPORT_SECONDS).clamp(RENEW_SECONDS, REPORT_SECONDS)
         }
     }

@@ -10,7 +10,7 @@ use super::pod::{Worker, grace};
 use super::probes::Outcome;
 use super::process::Exit;
 use super::status::is_sidecar;
-use super::volumes::{Sources, below};
+use super::volumes::{NO_TOKEN_YET, Sources, below};
 use crate::controllers::events::Level;
 use crate::controllers::manager::Next;
 use crate::controllers::objects::{after, deleting, list, name, namespace, number, text, time, uid};
@@ -228,7 +228,7 @@ impl Kubelet {
             Err(error) => {
                 let message =
                     format!("MountVolume.SetUp failed for volume \"{}\" : {}", error.volume, error.message);
-                if worker.mount_error.as_ref() != Some(&message) {
+                if worker.mount_error.as_ref() != Some(&message) && error.message != NO_TOKEN_YET {
                     self.pod_event(pod, Level::Warning, "FailedMount", &message);
                     worker.mount_error = Some(message);
                 }

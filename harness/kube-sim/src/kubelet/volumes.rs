@@ -13,14 +13,17 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::config::{TokenAsk, TokenIssuer};
 use super::env::{Source, divisor};
 use super::fields::{self, PodFacts};
+use crate::auth::{TokenAsk, TokenService};
 use crate::controllers::objects::{list, name, namespace, number, text, uid};
 use crate::controllers::store::Store;
 
 /// The least life of a token that Kubernetes issues, and the default: 3607 s.
 const TOKEN_LIFE: i64 = 3607;
+
+/// What a mount that waits for the key of tokens fails with; it passes by itself.
+pub(crate) const NO_TOKEN_YET: &str = "the key of service account tokens is still being made";
 
 /// Files of a volume: relative path to content and mode.
 type Files = BTreeMap<String, (Vec<u8>, u32)>;
@@ -45,7 +48,7 @@ struct IssuedToken {
 #[derive(Clone, Copy)]
 pub(crate) struct Sources<'a> {
     pub(crate) store: &'a Store,
-    pub(crate) tokens: &'a TokenIssuer,
+    pub(crate) tokens: &'a TokenService,
     pub(crate) facts: PodFacts<'a>,
 }
 
@@ -171,16 +174,17 @@ impl Volumes {
         let life = number(source, "/expirationSeconds").unwrap_or(TOKEN_LIFE).max(0);
         let account = text(pod, "/spec/serviceAccountName");
         let ask = TokenAsk {
-            namespace: namespace(pod),
-            service_account: if account.is_empty() { "default" } else { account },
-            audience: Some(text(source, "/audience")).filter(|audience| !audience.is_empty()),
-            expires_in: Duration::from_secs(life.unsigned_abs()),
-            pod_name: name(pod),
-            pod_uid: uid(pod),
-            node_name: text(pod, "/spec/nodeName"),
+            namespace: namespace(pod).to_owned(),
+            account: if account.is_empty() { "default" } else { account }.to_owned(),
+            audiences: Some(text(source, "/audience")).filter(|one| !one.is_empty()).map(str::to_owned).into_iter().collect(),
+            lifetime: Some(Duration::from_secs(life.unsigned_abs())),
+            pod: Some((name(pod).to_owned(), uid(pod).to_owned())),
         };
-        let (token, expires) =
-            (sources.tokens)(&ask).map_err(|status| format!("failed to fetch token: {status}"))?;
+        let issued = sources.tokens.issue_now(&ask);
+        let (token, expires) = issued.map_err(|status| match status.code {
+            503 => NO_TOKEN_YET.to_owned(),
+            _ => format!("failed to fetch token: {status}"),
+        })?;
         // A kubelet renews a token when four fifths of its life are over.
         let left = expires.duration_since(wall).as_secs();
         let renew = wall.checked_add(SignedDuration::from_secs(left / 5 * 4)).unwrap_or(expires);
