@@ -63,12 +63,18 @@ impl Net {
     }
 
     async fn to_proxy(&self, proxy: &Proxy) -> Result<Stream, NetError> {
+        // The error has to say that it is the proxy that cannot be reached, and not the target.
+        let dial = async || {
+            self.wire(&proxy.host, proxy.port).await.map_err(|error| match error {
+                NetError::Dial { address, source, .. } => {
+                    NetError::Dial { host: format!("proxy {proxy}"), address, source }
+                }
+                other => other,
+            })
+        };
         match &proxy.scheme {
-            ProxyScheme::Http => self.wire(&proxy.host, proxy.port).await,
-            ProxyScheme::Https => {
-                let stream = self.wire(&proxy.host, proxy.port).await?;
-                handshake(stream, &proxy.host, &self.0.proxy_tls).await
-            }
+            ProxyScheme::Http => dial().await,
+            ProxyScheme::Https => handshake(dial().await?, &proxy.host, &self.0.proxy_tls).await,
             ProxyScheme::Other(scheme) => {
                 Err(NetError::ProxyScheme { proxy: proxy.to_string(), scheme: scheme.clone() })
             }

@@ -98,6 +98,11 @@ async fn each_failing_step_has_its_own_error() {
     assert!(matches!(&error, NetError::Dial { .. }), "{error:?}");
     assert!(error.before_request());
 
+    let rules = ProxyRules::new(Some(&closed.to_string()), None, None);
+    let error = get(&Net::builder().proxy(rules).build().unwrap(), "https://management.azure.com/").await;
+    let error = error.unwrap_err().to_string();
+    assert!(error.starts_with(&format!("cannot connect to proxy http://{closed} ")), "{error}");
+
     let rules = ProxyRules::new(Some("socks5://proxy.corp"), None, None);
     let net = Net::builder().proxy(rules).build().unwrap();
     let error = get(&net, "https://management.azure.com/").await.unwrap_err();
