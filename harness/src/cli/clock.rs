@@ -44,7 +44,7 @@ enum Command {
     #[command(after_help = "Examples:\n  dryarc clock speed 600\n  dryarc clock speed 1      like Azure")]
     Speed {
         /// World seconds per second of yours; 0 stops the clock
-        #[arg(value_name = "N")]
+        #[arg(value_name = "N", allow_negative_numbers = true)]
         speed: f64,
     },
 }

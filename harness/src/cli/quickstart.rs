@@ -14,7 +14,7 @@ use super::{CliError, Context, Exit, detach, host, output, remote, up};
 use crate::driver::{Endpoints, KEY_LABEL};
 use crate::quickstart::{self, Report, Target, TourOptions};
 use crate::state::{StateError, WorldName};
-use crate::world::Hosted;
+use crate::world::{DEFAULT_SPEED, Hosted, at_speed};
 
 /// Live through the whole Microsoft quickstart, step by step, offline; leaves nothing behind
 #[derive(Debug, Args)]
@@ -48,8 +48,11 @@ impl Quickstart {
         let result = self.perform(context, signals).await;
         match result {
             Ok(hosted) if self.in_background => {
-                let log = up::log_path(hosted.record());
-                detach::tell(Ok(()), Some(&log))?;
+                // Nobody of the tour waits any more, and clients do not move an instant clock.
+                if hosted.clock().mode() == Mode::Instant {
+                    hosted.clock().set_mode(at_speed(DEFAULT_SPEED));
+                }
+                detach::tell(Ok(()), Some(&up::log_path(hosted.record())))?;
                 host::wait(&hosted, signals).await;
                 host::end(hosted, signals).await;
                 Ok(Exit::Ok)

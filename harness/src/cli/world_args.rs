@@ -24,7 +24,7 @@ pub(super) struct WorldArgs {
     #[arg(long, env = "DRYARC_CLUSTER", value_name = "KIND")]
     cluster: Option<Backend>,
     /// World seconds per second of yours [default: 60]
-    #[arg(long, env = "DRYARC_SPEED", value_name = "N")]
+    #[arg(long, env = "DRYARC_SPEED", value_name = "N", allow_negative_numbers = true)]
     speed: Option<f64>,
     /// How the clock moves: real, scaled, instant (jumps to what you wait for) or manual (only `clock advance` moves it)
     #[arg(long = "clock", env = "DRYARC_CLOCK_MODE", value_name = "MODE",
