@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -135,6 +135,7 @@ impl Cluster {
             tokens: tokens.clone(),
             logs: logs.clone(),
             address: address.to_string(),
+            messages: OnceLock::new(),
             stop: stopped,
         });
         let server = Some(serve(listening, tls, server));

@@ -7,6 +7,7 @@ use http::header::CONTENT_TYPE;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde_json::Value;
 
+use super::protobuf::Messages;
 use crate::status::Status;
 
 /// The real server's limit for bodies.
@@ -30,17 +31,14 @@ pub(crate) fn media_type(headers: &HeaderMap) -> &str {
     }
 }
 
-/// An object in JSON or YAML.
-pub(crate) fn object(media: &str, body: &[u8]) -> Result<Value, Status> {
+/// An object in any of the syntaxes that clients send.
+pub(crate) fn object(messages: &Messages, media: &str, body: &[u8]) -> Result<Value, Status> {
     match media {
         "application/json" => json(body),
         "application/yaml" => yaml(body),
-        "application/vnd.kubernetes.protobuf" => Err(Status::unsupported_media_type(
-            "the body of the request was in application/vnd.kubernetes.protobuf, which kube-sim does not read yet; \
-             send application/json",
-        )),
+        "application/vnd.kubernetes.protobuf" => messages.object(body),
         other => Err(Status::unsupported_media_type(format!(
-            "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml (got {other})"
+            "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf (got {other})"
         ))),
     }
 }

@@ -5,6 +5,7 @@ mod listener;
 mod negotiate;
 mod options;
 mod paths;
+mod protobuf;
 mod render;
 mod request_info;
 mod resources;
@@ -13,6 +14,7 @@ mod subresources;
 mod watch;
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use axum::body::Body;
 use axum::response::Response;
@@ -26,6 +28,7 @@ use crate::kubelet::Logs;
 use crate::status::Status;
 
 pub(crate) use listener::{Listening, serve};
+use protobuf::Messages;
 use request_info::{Query, RequestInfo};
 
 /// What answers requests.
@@ -35,8 +38,16 @@ pub(crate) struct Server {
     pub(crate) logs: Logs,
     /// `127.0.0.1:PORT`, for documents that name it.
     pub(crate) address: String,
+    /// How to read protobuf bodies; read when the first one comes.
+    pub(crate) messages: OnceLock<Messages>,
     /// Turns true when the cluster stops: ends streams.
     pub(crate) stop: Receiver<bool>,
+}
+
+impl Server {
+    fn messages(&self) -> &Messages {
+        self.messages.get_or_init(Messages::read)
+    }
 }
 
 impl fmt::Debug for Server {

@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-use super::body;
 use super::request_info::Query;
 use crate::api::{DeleteOptions, Propagation, meta};
 use crate::status::Status;
@@ -39,12 +38,11 @@ fn propagation(text: &str) -> Result<Option<Propagation>, Status> {
 }
 
 /// How to delete: the body's options, else the query's.
-pub(super) fn delete(query: &Query, media: &str, bytes: &[u8]) -> Result<DeleteOptions, Status> {
-    let sent = if bytes.is_empty() { Value::Null } else { body::object(media, bytes)? };
+pub(super) fn delete(query: &Query, sent: &Value) -> Result<DeleteOptions, Status> {
     let number = |text: &str| text.parse::<i64>().ok();
     let grace =
         sent["gracePeriodSeconds"].as_i64().or_else(|| query.get("gracePeriodSeconds").and_then(number));
-    let policy = match meta::text(&sent, "/propagationPolicy") {
+    let policy = match meta::text(sent, "/propagationPolicy") {
         "" => query.get("propagationPolicy").unwrap_or_default(),
         stated => stated,
     };
@@ -53,7 +51,7 @@ pub(super) fn delete(query: &Query, media: &str, bytes: &[u8]) -> Result<DeleteO
     {
         policy = Some(Propagation::Orphan);
     }
-    let text = |pointer: &str| Some(meta::text(&sent, pointer).to_owned()).filter(|text| !text.is_empty());
+    let text = |pointer: &str| Some(meta::text(sent, pointer).to_owned()).filter(|text| !text.is_empty());
     let in_body = sent["dryRun"].as_array().is_some_and(|list| list.iter().any(|one| one == "All"));
     Ok(DeleteOptions {
         dry_run: in_body || dry_run(query)?,

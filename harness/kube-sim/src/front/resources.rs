@@ -13,7 +13,7 @@ use super::request_info::{Query, RequestInfo};
 
 use super::{Server, body, options, render, show, subresources, watch};
 use crate::api::{
-    Caller, FieldSelector, LabelSelector, Patch, PatchOptions, Selection, Sub, WriteOptions, meta,
+    Caller, DeleteOptions, FieldSelector, LabelSelector, Patch, PatchOptions, Selection, Sub, WriteOptions, meta,
 };
 use crate::auth;
 use crate::registry::Kind;
@@ -92,7 +92,7 @@ async fn question(request: &Request<'_>) -> Result<Response, Status> {
 
 impl Request<'_> {
     pub(super) fn object(&self) -> Result<Value, Status> {
-        body::object(body::media_type(self.headers), &self.body)
+        body::object(self.server.messages(), body::media_type(self.headers), &self.body)
     }
 
     /// What the rows of a table carry of their objects; something else than the known words means metadata.
@@ -106,6 +106,11 @@ impl Request<'_> {
 
     pub(super) fn write_options(&self) -> Result<WriteOptions, Status> {
         Ok(WriteOptions { dry_run: options::dry_run(self.query)? })
+    }
+
+    fn delete_options(&self) -> Result<DeleteOptions, Status> {
+        let sent = if self.body.is_empty() { Value::Null } else { self.object()? };
+        options::delete(self.query, &sent)
     }
 
     /// An answer about one object in the negotiated form.
@@ -210,14 +215,14 @@ impl Request<'_> {
     }
 
     fn delete(&self) -> Result<Response, Status> {
-        let options = options::delete(self.query, body::media_type(self.headers), &self.body)?;
+        let options = self.delete_options()?;
         let name = self.info.name.as_str();
         let answer = self.server.api.delete(&self.caller, &self.kind, self.namespace(), name, &options)?;
         Ok(self.render(StatusCode::OK, answer))
     }
 
     fn delete_collection(&self) -> Result<Response, Status> {
-        let options = options::delete(self.query, body::media_type(self.headers), &self.body)?;
+        let options = self.delete_options()?;
         let (api, selection) = (&self.server.api, self.selection()?);
         let listed =
             api.delete_collection(&self.caller, &self.kind, self.namespace(), &selection, &options)?;
