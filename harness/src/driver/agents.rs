@@ -12,6 +12,9 @@ use super::{Code, Driver, DriverError, Stage, StageState};
 const ESTABLISHED: Duration = Duration::from_secs(60);
 const ESTABLISHED_POLL: Duration = Duration::from_secs(1);
 
+/// How long the Azure CLI waits for the deletion of one custom resource definition.
+const DEFINITION_LIMIT: Duration = Duration::from_secs(20);
+
 /// Path of the agents' namespace.
 pub(super) const NAMESPACE_PATH: &str = "/api/v1/namespaces/azure-arc";
 /// Path of the namespace that helm keeps its releases in.
@@ -71,14 +74,30 @@ impl Driver {
         Ok(())
     }
 
-    /// Deletes custom resource definitions that an earlier installation left. As in the Azure CLI, failures are ignored.
+    /// Deletes custom resource definitions that an earlier installation left, and waits until they are gone. As in the
+    /// Azure CLI, failures are warnings, and each definition has 20 seconds.
     pub(super) async fn delete_definitions(&self) {
         for object in manifests::custom_resource_definitions() {
-            if let Err(error) = self.cluster.delete_object(&object).await {
-                let text = format!("{} could not be deleted: {error}", name_of(&object));
+            if let Err(reason) = self.delete_definition(&object).await {
+                let text = format!("{} could not be deleted: {reason}", name_of(&object));
                 self.report(Stage::Definitions, StageState::Warning, text);
             }
         }
+    }
+
+    async fn delete_definition(&self, object: &Value) -> Result<(), String> {
+        let failed = |error: kube::Error| error.to_string();
+        if !self.cluster.delete_object(object).await.map_err(failed)? {
+            return Ok(());
+        }
+        let limit = self.pace.limit(DEFINITION_LIMIT);
+        while self.cluster.find_object(object).await.map_err(failed)?.is_some() {
+            if limit.is_over() {
+                return Err("it is still terminating".into());
+            }
+            self.pace.world(ESTABLISHED_POLL).await;
+        }
+        Ok(())
     }
 }
 
