@@ -22,14 +22,15 @@ mod structural;
 mod update;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 use serde_json::Value;
-use sim_core::clock::Clock;
+use sim_core::clock::{Busy, Clock};
 use sim_core::journal::Journal;
 use sim_core::ledger::{Ledger, Txn, Watch};
 use sim_core::seed::{Seed, Stream};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 use crate::registry::{DEFINITIONS, Kind, Registry};
 use crate::schema::Schemas;
@@ -57,6 +58,8 @@ struct Inner {
     uids: Stream,
     names: Stream,
     schemas: Schemas,
+    /// Told about every write, with a guard that keeps the world from moving on before it is dealt with.
+    listener: OnceLock<UnboundedSender<Busy>>,
 }
 
 impl fmt::Debug for Api {
@@ -78,7 +81,17 @@ impl Api {
             uids: seed.stream(&format!("kube/{name}/uid")),
             names: seed.stream(&format!("kube/{name}/name")),
             schemas: Schemas::new(),
+            listener: OnceLock::new(),
         }))
+    }
+
+    /// Has every later write announced to the control plane, which drops the guard once it has dealt with the change.
+    /// Only the first to ask is told.
+    pub(crate) fn announce_writes(&self) -> UnboundedReceiver<Busy> {
+        let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
+        // A second control plane over the same API would find its channel closed.
+        let _ = self.0.listener.set(sender);
+        receiver
     }
 
     /// The world's clock.
@@ -162,6 +175,10 @@ impl Api {
         });
         if kind.table() == DEFINITIONS && outcome.is_ok() {
             self.reload_definitions();
+        }
+        if let (Ok(_), Some(listener)) = (&outcome, self.0.listener.get()) {
+            // Without a receiver the control plane is being shut down.
+            let _ = listener.send(self.0.clock.busy());
         }
         match outcome {
             Ok(value) | Err(Stop::DryRun(value)) => Ok(value),

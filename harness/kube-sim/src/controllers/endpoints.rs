@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 use sim_core::ledger::Change;
 
 use super::manager::{Controller, Next};
-use super::objects::{controlled_by, deleting, key, label, list, name, namespace, owner_reference, text, uid};
+use super::objects::{
+    controlled_by, deleting, key, label, list, name, namespace, owner_reference, text, uid,
+};
 use super::pods::{is_finished, is_ready};
 use super::selector::selects_map;
 use super::store::Store;
@@ -30,7 +32,10 @@ pub(crate) struct Endpoints {
 impl Endpoints {
     /// Controllers over `store`.
     pub(crate) fn new(store: &Store) -> Self {
-        Self { endpoints: store.named("endpoint-controller"), slices: store.named("endpointslice-controller") }
+        Self {
+            endpoints: store.named("endpoint-controller"),
+            slices: store.named("endpointslice-controller"),
+        }
     }
 
     fn pods(&self, service: &Value) -> Vec<Arc<Value>> {
@@ -159,7 +164,8 @@ fn target_port(port: &Value, pod: &Value, protocol: &str) -> Option<i64> {
             let containers = list(pod, "/spec/containers").iter();
             let mut ports = containers.flat_map(|container| list(container, "/ports"));
             let found = ports.find(|port| {
-                text(port, "/name") == wanted && matches!(text(port, "/protocol"), "" | "TCP") == (protocol == "TCP")
+                text(port, "/name") == wanted
+                    && matches!(text(port, "/protocol"), "" | "TCP") == (protocol == "TCP")
             });
             found.and_then(|port| port["containerPort"].as_i64())
         }
@@ -179,12 +185,15 @@ impl Controller for Endpoints {
         {
             keys.push(change.key.to_string());
         } else if *change.table == *kinds.endpoint_slices.table() && change.after.is_none() {
-            let service = change.before.as_ref().and_then(|row| super::objects::controller_key(&row.value, "Service"));
+            let service =
+                change.before.as_ref().and_then(|row| super::objects::controller_key(&row.value, "Service"));
             keys.extend(service);
         } else if *change.table == *kinds.pods.table() {
             for row in change.before.iter().chain(&change.after) {
                 let services = self.endpoints.list(&kinds.services, namespace(&row.value));
-                let wanted = services.iter().filter(|service| selects_map(service.pointer("/spec/selector"), &row.value));
+                let wanted = services
+                    .iter()
+                    .filter(|service| selects_map(service.pointer("/spec/selector"), &row.value));
                 keys.extend(wanted.map(|service| key(service)));
             }
         }
@@ -202,7 +211,8 @@ impl Controller for Endpoints {
             }
             return Ok(Next::Done);
         };
-        let selecting = service.pointer("/spec/selector").and_then(Value::as_object).is_some_and(|map| !map.is_empty());
+        let selecting =
+            service.pointer("/spec/selector").and_then(Value::as_object).is_some_and(|map| !map.is_empty());
         if deleting(&service) || !selecting || text(&service, "/spec/type") == "ExternalName" {
             return Ok(Next::Done);
         }

@@ -37,7 +37,8 @@ impl Controller for Expiry {
     fn reconcile(&mut self, key: &str) -> Result<Next, Status> {
         let kind = self.store.kinds().events.clone();
         let Some(event) = self.store.get(&kind, key) else { return Ok(Next::Done) };
-        let last = ["/lastTimestamp", "/series/lastObservedTime", "/eventTime", "/metadata/creationTimestamp"];
+        let last =
+            ["/lastTimestamp", "/series/lastObservedTime", "/eventTime", "/metadata/creationTimestamp"];
         let Some(last) = last.iter().find_map(|field| time(&event, field)) else { return Ok(Next::Done) };
         let due = after(last, EVENT_SECONDS);
         if due > self.store.now() {

@@ -78,7 +78,11 @@ impl Garbage {
         let Some((kind, key)) = self.locate(object, owner) else { return Owner::Present };
         match self.store.get(&kind, &key) {
             Some(found) if uid(&found) == text(owner, "/uid") => {
-                if deleting(&found) && has_finalizer(&found, FOREGROUND) { Owner::Waiting } else { Owner::Present }
+                if deleting(&found) && has_finalizer(&found, FOREGROUND) {
+                    Owner::Waiting
+                } else {
+                    Owner::Present
+                }
             }
             _ => Owner::Absent,
         }
@@ -112,9 +116,9 @@ impl Garbage {
     }
 
     fn remove_finalizer(&self, kind: &Kind, key: &str, finalizer: &str) -> Result<(), Status> {
-        let written = self.store.modify(kind, Sub::Main, key, |object| {
-            crate::api::meta::remove_finalizer(object, finalizer)
-        });
+        let written = self
+            .store
+            .modify(kind, Sub::Main, key, |object| crate::api::meta::remove_finalizer(object, finalizer));
         match written {
             Err(status) if !status.is_not_found() => Err(status),
             _ => Ok(()),
@@ -153,8 +157,11 @@ impl Garbage {
             return Ok(());
         }
         if of(Owner::Present) {
-            let gone: Vec<_> =
-                looked_up.iter().filter(|(_, found)| *found != Owner::Present).map(|(uid, _)| uid.clone()).collect();
+            let gone: Vec<_> = looked_up
+                .iter()
+                .filter(|(_, found)| *found != Owner::Present)
+                .map(|(uid, _)| uid.clone())
+                .collect();
             return self.drop_references(kind, key, &gone);
         }
         if deleting(object) {

@@ -109,13 +109,24 @@ pub(crate) struct Manager {
     timers: BTreeMap<Timestamp, BTreeSet<(usize, String)>>,
     sender: mpsc::UnboundedSender<Nudge>,
     nudges: mpsc::UnboundedReceiver<Nudge>,
+    /// Guards of writes that this loop has not seen yet.
+    writes: mpsc::UnboundedReceiver<Busy>,
 }
 
 impl Manager {
     /// A loop without controllers.
     pub(crate) fn new(api: Api) -> Self {
         let (sender, nudges) = mpsc::unbounded_channel();
-        Self { api, controllers: Vec::new(), queues: Vec::new(), timers: BTreeMap::new(), sender, nudges }
+        let writes = api.announce_writes();
+        Self {
+            api,
+            controllers: Vec::new(),
+            queues: Vec::new(),
+            timers: BTreeMap::new(),
+            sender,
+            nudges,
+            writes,
+        }
     }
 
     /// Adds a controller, which is given the means to call for itself.
@@ -148,6 +159,10 @@ impl Manager {
                         self.take_nudge(nudge, &mut watch, &ledger).await;
                     }
                 }
+                Some(guard) = self.writes.recv() => {
+                    self.settle(&mut watch, &ledger).await;
+                    drop(guard);
+                }
                 changes = watch.next() => match changes {
                     Ok(changes) => self.distribute(&changes),
                     Err(_) => watch = self.start_over(&ledger),
@@ -172,7 +187,12 @@ impl Manager {
 
     /// Works until every queue is empty and no change is left unseen.
     async fn settle(&mut self, watch: &mut Watch, ledger: &Ledger) {
+        let mut guards = Vec::new();
         loop {
+            // Guards first: what they announce is in the feed by now.
+            while let Ok(guard) = self.writes.try_recv() {
+                guards.push(guard);
+            }
             match watch.take() {
                 Ok(changes) => self.distribute(&changes),
                 Err(_) => *watch = self.start_over(ledger),
@@ -180,6 +200,7 @@ impl Manager {
             if !self.batch() {
                 return;
             }
+            guards.truncate(1);
             tokio::task::yield_now().await;
         }
     }

@@ -4,11 +4,13 @@
 //! controller is a synchronous, idempotent function of a key; see `manager` for the rules.
 
 mod accounts;
+mod daemonset;
 mod deployment;
 mod endpoints;
 pub(crate) mod events;
 mod expiry;
 mod garbage;
+mod job;
 mod kinds;
 pub(crate) mod manager;
 mod namespace;
@@ -17,6 +19,7 @@ pub(crate) mod pods;
 pub(crate) mod quantity;
 mod replicaset;
 pub(crate) mod selector;
+mod statefulset;
 pub(crate) mod store;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -66,6 +69,9 @@ impl Controllers {
         manager.add(|nudger| Nodes::new(&store, kubelet.clone(), &nudger));
         manager.add(|_| deployment::Deployments::new(&store));
         manager.add(|_| replicaset::ReplicaSets::new(&store));
+        manager.add(|_| daemonset::DaemonSets::new(&store));
+        manager.add(|_| statefulset::StatefulSets::new(&store));
+        manager.add(|_| job::Jobs::new(&store));
         manager.add(|_| endpoints::Endpoints::new(&store));
         manager.add(|_| garbage::Garbage::new(&store));
         manager.add(|_| namespace::Namespaces::new(&store));

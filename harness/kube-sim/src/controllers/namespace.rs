@@ -76,7 +76,8 @@ impl Remains {
     /// The namespace's conditions in the real controller's words.
     fn conditions(&self) -> Vec<Condition<'static>> {
         let listed = |counts: &BTreeMap<String, usize>, what: &str| {
-            let entries = counts.iter().map(|(name, count)| format!("{name} {what} {count} resource instances"));
+            let entries =
+                counts.iter().map(|(name, count)| format!("{name} {what} {count} resource instances"));
             entries.collect::<Vec<_>>().join(", ")
         };
         let of = |kind, holds, reasons: (&'static str, &'static str), messages: (String, &str)| Condition {
@@ -102,7 +103,10 @@ impl Remains {
                 "NamespaceDeletionContentFailure",
                 !self.failures.is_empty(),
                 ("ContentDeletionFailed", "ContentDeleted"),
-                (self.failures.join("; "), "All content successfully deleted, may be waiting on finalization"),
+                (
+                    self.failures.join("; "),
+                    "All content successfully deleted, may be waiting on finalization",
+                ),
             ),
             of(
                 "NamespaceContentRemaining",
@@ -118,7 +122,10 @@ impl Remains {
                 !self.finalizers.is_empty(),
                 ("SomeFinalizersRemain", "ContentHasNoFinalizers"),
                 (
-                    format!("Some content in the namespace has finalizers remaining: {}", listed(&self.finalizers, "in")),
+                    format!(
+                        "Some content in the namespace has finalizers remaining: {}",
+                        listed(&self.finalizers, "in")
+                    ),
                     "All content-preserving finalizers finished",
                 ),
             ),

@@ -84,7 +84,8 @@ impl TestCluster {
 
     pub(crate) fn create(&self, object: Value) -> Value {
         let kind = self.api.registry().of(&object).unwrap();
-        let namespace = kind.namespaced.then(|| object["metadata"]["namespace"].as_str().unwrap_or("default").to_owned());
+        let namespace =
+            kind.namespaced.then(|| object["metadata"]["namespace"].as_str().unwrap_or("default").to_owned());
         self.api.create(&Self::user(), &kind, namespace.as_deref(), object, &WriteOptions::default()).unwrap()
     }
 

@@ -39,10 +39,13 @@ async fn a_deployment_rolls_out_over_and_back() {
     let hash = set["metadata"]["labels"]["pod-template-hash"].as_str().unwrap().to_owned();
     assert_eq!(set["metadata"]["name"], format!("web-{hash}"));
     let pod = cluster.list("Pod", "default").remove(0);
-    let suffix = pod["metadata"]["name"].as_str().unwrap().strip_prefix(&format!("web-{hash}-")).unwrap().to_owned();
+    let suffix =
+        pod["metadata"]["name"].as_str().unwrap().strip_prefix(&format!("web-{hash}-")).unwrap().to_owned();
     assert_eq!(suffix.len(), 5);
-    let image = |image: &'static str| move |object: &mut Value| {
-        object["spec"]["template"]["spec"]["containers"][0]["image"] = json!(image);
+    let image = |image: &'static str| {
+        move |object: &mut Value| {
+            object["spec"]["template"]["spec"]["containers"][0]["image"] = json!(image);
+        }
     };
     cluster.edit("Deployment", "web", image("nginx:2"));
     cluster.until("second rollout", |cluster| complete(cluster, "web", 3) && sizes(cluster).len() == 2).await;
@@ -56,7 +59,12 @@ async fn a_deployment_rolls_out_over_and_back() {
     cluster.edit("Deployment", "web", |object| object["spec"]["replicas"] = json!(1));
     cluster.clock.quiet().await;
     assert!(complete(&cluster, "web", 1));
-    assert!(cluster.events("ScalingReplicaSet").iter().any(|event| event.starts_with("Scaled down replica set web-")));
+    assert!(
+        cluster
+            .events("ScalingReplicaSet")
+            .iter()
+            .any(|event| event.starts_with("Scaled down replica set web-"))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -65,7 +73,8 @@ async fn a_rollout_that_cannot_proceed_keeps_the_old_pods_and_times_out() {
     cluster.create(deployment("web", 2, "nginx:1"));
     cluster.clock.quiet().await;
     cluster.edit("Deployment", "web", |object| {
-        object["spec"]["template"]["metadata"]["annotations"] = json!({"kube-sim.dryarc.dev/life": "ImagePullBackOff"});
+        object["spec"]["template"]["metadata"]["annotations"] =
+            json!({"kube-sim.dryarc.dev/life": "ImagePullBackOff"});
     });
     cluster.clock.quiet().await;
     let running = cluster.list("Pod", "default").iter().filter(|pod| state(pod) == "running").count();
@@ -175,4 +184,84 @@ async fn events_go_after_an_hour_and_nodes_stay_ready() {
     assert!(is_true(&node, "Ready"));
     assert_eq!(node["status"]["nodeInfo"]["kubeletVersion"], "v1.34.4");
     assert_eq!(cluster.list("Lease", "kube-node-lease").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_at_rest_writes_nothing() {
+    let cluster = TestCluster::start("rest").await;
+    cluster.clock.set_mode(sim_core::clock::Mode::Real);
+    let mut web = deployment("web", 2, "nginx:1");
+    cluster.create(web.clone());
+    web["metadata"]["name"] = json!("bad");
+    web["spec"]["template"]["metadata"]["annotations"] =
+        json!({"kube-sim.dryarc.dev/life": "ImagePullBackOff"});
+    cluster.create(web);
+    cluster.clock.quiet().await;
+    cluster.clock.wall_sleep(std::time::Duration::from_millis(1500)).await;
+    let before = cluster.api.ledger().revision();
+    cluster.clock.wall_sleep(std::time::Duration::from_millis(500)).await;
+    let mut watch = cluster.api.ledger().watch_all(before).unwrap();
+    let written: Vec<_> =
+        watch.take().unwrap().iter().map(|change| format!("{}/{}", change.table, change.key)).collect();
+    assert!(written.len() < 3, "{written:?}");
+}
+
+fn script(kind: &str, name: &str, life: &str) -> Value {
+    json!({"apiVersion": if kind == "Job" { "batch/v1" } else { "apps/v1" }, "kind": kind,
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": {"template": {
+            "metadata": {"labels": {"app": name}, "annotations": {"kube-sim.dryarc.dev/life": life}},
+            "spec": {"containers": [{"name": "c", "image": "x:1"}]}}}})
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn jobs_complete_or_give_up() {
+    let cluster = TestCluster::start("jobs").await;
+    for (name, life) in [("good", "Completed"), ("bad", "CrashLoopBackOff")] {
+        let mut job = script("Job", name, life);
+        job["spec"]["completions"] = json!(1);
+        job["spec"]["backoffLimit"] = json!(1);
+        job["spec"]["template"]["spec"]["restartPolicy"] = json!("Never");
+        cluster.create(job);
+    }
+    cluster.clock.quiet().await;
+    let good = cluster.get("Job", "good").unwrap();
+    assert!(is_true(&good, "Complete"), "{}", good["status"]);
+    assert_eq!(good["status"]["succeeded"], 1);
+    assert!(!is_true(&cluster.get("Job", "bad").unwrap(), "Failed"));
+    cluster.advance(10).await;
+    let bad = cluster.get("Job", "bad").unwrap();
+    assert!(is_true(&bad, "Failed"), "{}", bad["status"]);
+    assert_eq!(super::objects::condition(&bad, "Failed").unwrap()["reason"], "BackoffLimitExceeded");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn daemon_sets_and_stateful_sets_keep_their_pods() {
+    let cluster = TestCluster::start("sets").await;
+    for kind in ["DaemonSet", "StatefulSet"] {
+        let mut set = script(kind, &kind.to_lowercase(), "Running");
+        set["spec"]["selector"] = json!({"matchLabels": {"app": kind.to_lowercase()}});
+        set["spec"]["serviceName"] = json!("s");
+        if kind == "StatefulSet" {
+            set["spec"]["replicas"] = json!(2);
+        }
+        cluster.create(set);
+    }
+    cluster.clock.quiet().await;
+    let daemon = cluster.get("DaemonSet", "daemonset").unwrap();
+    assert_eq!(daemon["status"]["numberAvailable"], 1, "{}", daemon["status"]);
+    let stateful = cluster.get("StatefulSet", "statefulset").unwrap();
+    assert_eq!(stateful["status"]["readyReplicas"], 2, "{}", stateful["status"]);
+    assert!(cluster.get("Pod", "statefulset-1").is_some());
+    for (kind, name) in [("DaemonSet", "daemonset"), ("StatefulSet", "statefulset")] {
+        cluster
+            .edit(kind, name, |set| set["spec"]["template"]["spec"]["containers"][0]["image"] = json!("x:2"));
+    }
+    cluster.clock.quiet().await;
+    for pod in cluster.list("Pod", "default") {
+        assert_eq!(pod["spec"]["containers"][0]["image"], "x:2");
+    }
+    let stateful = cluster.get("StatefulSet", "statefulset").unwrap();
+    assert_eq!(stateful["status"]["updatedReplicas"], 2, "{}", stateful["status"]);
+    assert_eq!(stateful["status"]["currentRevision"], stateful["status"]["updateRevision"]);
 }

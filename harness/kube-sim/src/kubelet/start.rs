@@ -284,6 +284,10 @@ impl Kubelet {
             return Ok(());
         }
         let image = text(spec, "/image");
+        let shown = after(*failed, PULL_ERROR_SHOWN);
+        if now < shown {
+            return Err(Obstacle::Wait("ErrImagePull".into(), message.clone(), Next::At(shown)));
+        }
         let message = format!("Back-off pulling image \"{image}\": ErrImagePull: {message}");
         let already =
             matches!(&container.state, State::Waiting { reason, .. } if reason == "ImagePullBackOff");

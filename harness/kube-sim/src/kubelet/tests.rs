@@ -41,7 +41,7 @@ async fn a_pod_becomes_a_process_with_environment_volumes_and_logs() {
     assert_eq!(pod["status"]["phase"], "Running");
     assert_eq!(pod["status"]["containerStatuses"][0]["ready"], true);
     assert!(pod["status"]["podIP"].as_str().unwrap().starts_with("10.244.0."));
-    let follow = LogOptions { follow: true, limit_bytes: Some(60), ..LogOptions::default() };
+    let follow = LogOptions { follow: true, limit_bytes: Some(45), ..LogOptions::default() };
     let text = log(&cluster, "p", follow).await;
     assert!(text.starts_with("value-x 1 yes p 4\nvalueca.crt\nnamespace\ntoken"), "{text}");
     for reason in ["Scheduled", "Pulled", "Created", "Started"] {
@@ -49,6 +49,7 @@ async fn a_pod_becomes_a_process_with_environment_volumes_and_logs() {
     }
     cluster.delete("Pod", "p", &DeleteOptions::default());
     cluster.until("gone", |cluster| cluster.get("Pod", "p").is_none()).await;
+    cluster.clock.quiet().await;
     assert_eq!(cluster.events("Killing"), ["Stopping container c"]);
     assert_eq!(std::fs::read_dir(cluster.work_dir.join("pods")).unwrap().count(), 0);
 }
@@ -60,9 +61,15 @@ async fn a_missing_secret_keeps_a_pod_creating_until_it_comes() {
     pod["spec"]["volumes"] = json!([{"name": "v", "secret": {"secretName": "s"}}]);
     cluster.create(pod);
     cluster.until("mount failed", |cluster| !cluster.events("FailedMount").is_empty()).await;
+    cluster.clock.quiet().await;
     assert_eq!(state(&first(&cluster, "p")), "waiting/ContainerCreating");
-    assert_eq!(cluster.events("FailedMount"), ["MountVolume.SetUp failed for volume \"v\" : secret \"s\" not found"]);
-    cluster.create(json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "stringData": {"k": "v"}}));
+    assert_eq!(
+        cluster.events("FailedMount"),
+        ["MountVolume.SetUp failed for volume \"v\" : secret \"s\" not found"]
+    );
+    cluster.create(
+        json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "stringData": {"k": "v"}}),
+    );
     cluster.until("running", |cluster| state(&first(cluster, "p")) == "running").await;
 }
 
@@ -74,8 +81,11 @@ async fn a_crashing_container_restarts_with_growing_waits_of_world_time() {
     cluster.until("loop", |cluster| state(&first(cluster, "p")) == "waiting/CrashLoopBackOff").await;
     // The first restart came at once.
     assert_eq!(restarts(&first(&cluster, "p")), Some(1));
-    let message = first(&cluster, "p")["status"]["containerStatuses"][0]["state"]["waiting"]["message"].clone();
-    assert!(message.as_str().unwrap().starts_with("back-off 10s restarting failed container=c pod=p_default("));
+    let message =
+        first(&cluster, "p")["status"]["containerStatuses"][0]["state"]["waiting"]["message"].clone();
+    assert!(
+        message.as_str().unwrap().starts_with("back-off 10s restarting failed container=c pod=p_default(")
+    );
     cluster.advance(9).await;
     assert_eq!(restarts(&first(&cluster, "p")), Some(1));
     cluster.advance(1).await;
@@ -83,7 +93,10 @@ async fn a_crashing_container_restarts_with_growing_waits_of_world_time() {
     cluster.until("loop", |cluster| state(&first(cluster, "p")) == "waiting/CrashLoopBackOff").await;
     let previous = LogOptions { previous: true, ..LogOptions::default() };
     assert_eq!(log(&cluster, "p", previous).await, "life\n");
-    assert_eq!(first(&cluster, "p")["status"]["containerStatuses"][0]["lastState"]["terminated"]["exitCode"], 2);
+    assert_eq!(
+        first(&cluster, "p")["status"]["containerStatuses"][0]["lastState"]["terminated"]["exitCode"],
+        2
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -176,7 +176,11 @@ impl Volumes {
         let ask = TokenAsk {
             namespace: namespace(pod).to_owned(),
             account: if account.is_empty() { "default" } else { account }.to_owned(),
-            audiences: Some(text(source, "/audience")).filter(|one| !one.is_empty()).map(str::to_owned).into_iter().collect(),
+            audiences: Some(text(source, "/audience"))
+                .filter(|one| !one.is_empty())
+                .map(str::to_owned)
+                .into_iter()
+                .collect(),
             lifetime: Some(Duration::from_secs(life.unsigned_abs())),
             pod: Some((name(pod).to_owned(), uid(pod).to_owned())),
         };

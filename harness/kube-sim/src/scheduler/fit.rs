@@ -49,12 +49,22 @@ pub(super) fn choose(
     ))
 }
 
+/// Whether a node takes a pod by its labels and taints, whatever room there is: what DaemonSets ask.
+pub(crate) fn takes(pod: &Value, node: &Value) -> bool {
+    unwelcome(pod, node).is_none()
+}
+
 /// Everything that keeps a pod off a node, in the real scheduler's words.
 fn obstacles(pod: &Value, node: &Value, present: &[Arc<Value>]) -> Vec<String> {
+    unwelcome(pod, node).map_or_else(|| short(pod, node, present), |reason| vec![reason])
+}
+
+/// What about its labels and taints keeps a pod off a node.
+fn unwelcome(pod: &Value, node: &Value) -> Option<String> {
     if node.pointer("/spec/unschedulable") == Some(&Value::Bool(true))
         && !tolerates(pod, "node.kubernetes.io/unschedulable", "", "NoSchedule")
     {
-        return vec!["node(s) were unschedulable".to_owned()];
+        return Some("node(s) were unschedulable".to_owned());
     }
     let taints = list(node, "/spec/taints").iter();
     let mut hard = taints.filter(|taint| matches!(text(taint, "/effect"), "NoSchedule" | "NoExecute"));
@@ -62,12 +72,12 @@ fn obstacles(pod: &Value, node: &Value, present: &[Arc<Value>]) -> Vec<String> {
         .find(|taint| !tolerates(pod, text(taint, "/key"), text(taint, "/value"), text(taint, "/effect")));
     if let Some(taint) = untolerated {
         let (key, value) = (text(taint, "/key"), text(taint, "/value"));
-        return vec![format!("node(s) had untolerated taint {{{key}: {value}}}")];
+        return Some(format!("node(s) had untolerated taint {{{key}: {value}}}"));
     }
     if !selected(pod, node) {
-        return vec!["node(s) didn't match Pod's node affinity/selector".to_owned()];
+        return Some("node(s) didn't match Pod's node affinity/selector".to_owned());
     }
-    short(pod, node, present)
+    None
 }
 
 fn tolerates(pod: &Value, key: &str, value: &str, effect: &str) -> bool {

@@ -24,6 +24,8 @@ use crate::controllers::pods::is_finished;
 use crate::controllers::store::Store;
 use crate::status::Status;
 
+pub(crate) use self::fit::takes;
+
 /// The scheduler of pods that name no other.
 #[derive(Debug)]
 pub(crate) struct Scheduler {

@@ -7,6 +7,8 @@ mod revisions;
 mod rolling;
 mod status;
 
+pub(super) use self::revisions::template_hash;
+
 use std::sync::Arc;
 
 use serde_json::{Value, json};

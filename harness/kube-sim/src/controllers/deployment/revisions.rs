@@ -32,7 +32,7 @@ const SAFE: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
 
 /// The template's hash as in `name-HASH`: 32-bit FNV-1a, in safe letters. It depends on the content only, like the
 /// real one, but is another number than the real one, which hashes Go's memory layout.
-pub(super) fn template_hash(template: &Value, collisions: i64) -> String {
+pub(in crate::controllers) fn template_hash(template: &Value, collisions: i64) -> String {
     let mut hash: u32 = 0x811c_9dc5;
     let mut text = canonical(template).to_string();
     if collisions > 0 {
