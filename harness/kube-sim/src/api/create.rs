@@ -31,9 +31,10 @@ impl Api {
         if !kind.stored {
             return Err(Status::method_not_allowed());
         }
-        self.transact(kind, options.dry_run, |txn| {
+        let created = self.transact(kind, options.dry_run, |txn| {
             self.create_in(txn, caller, kind, namespace, object, Ownership::Track)
-        })
+        })?;
+        Ok(if options.dry_run { self.shown_dry(kind, namespace, created) } else { created })
     }
 
     pub(super) fn create_in(

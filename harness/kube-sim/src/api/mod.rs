@@ -194,6 +194,20 @@ impl Api {
         });
     }
 
+    /// The answer to a dry run shows the resource version that is still there, or none.
+    fn shown_dry(&self, kind: &Kind, namespace: Option<&str>, mut object: Value) -> Value {
+        let key = kind.key(namespace, meta::name(&object));
+        let version = self.0.ledger.read(|view| {
+            view.get(kind.table(), &key).map(|row| row.value["metadata"]["resourceVersion"].clone())
+        });
+        let metadata = meta::metadata(&mut object);
+        match version {
+            Some(version) => metadata.insert("resourceVersion".into(), version),
+            None => metadata.shift_remove("resourceVersion"),
+        };
+        object
+    }
+
     fn stored<'a>(txn: &'a Txn<'_>, kind: &Kind, key: &str) -> Option<&'a Value> {
         txn.get(kind.table(), key).map(|row| &*row.value)
     }

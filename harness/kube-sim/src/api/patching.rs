@@ -27,10 +27,12 @@ impl Api {
         options: &PatchOptions,
     ) -> Result<(Value, bool), Status> {
         let target = Target { caller, kind, sub, namespace, name };
-        self.transact(kind, options.dry_run, |txn| match &patch {
+        let (patched, created) = self.transact(kind, options.dry_run, |txn| match &patch {
             Patch::Apply(applied) => self.apply_in(txn, target, applied, options),
             patch => self.patch_in(txn, target, patch).map(|value| (value, false)),
-        })
+        })?;
+        let dry = options.dry_run;
+        Ok((if dry { self.shown_dry(kind, namespace, patched) } else { patched }, created))
     }
 
     fn patch_in(&self, txn: &mut Txn<'_>, target: Target<'_>, patch: &Patch) -> Result<Value, Status> {

@@ -50,7 +50,7 @@ impl Api {
         options: &WriteOptions,
     ) -> Result<Value, Status> {
         let target = Target { caller, kind, sub, namespace, name };
-        self.transact(kind, options.dry_run, |txn| {
+        let updated = self.transact(kind, options.dry_run, |txn| {
             let live = Self::live(txn, target)?;
             if sub == Sub::Scale {
                 let wanted = scale::with_scale(kind, &live, &object)?;
@@ -64,7 +64,8 @@ impl Api {
             convert::to_storage(kind, &mut after);
             self.replace(txn, target, &live, after, Ownership::Track)
                 .map(|stored| convert::from_storage(kind, stored))
-        })
+        })?;
+        Ok(if options.dry_run { self.shown_dry(kind, namespace, updated) } else { updated })
     }
 
     /// Reads an object, lets `change` alter it, and writes it, all in one transaction. Nothing is written when `change`

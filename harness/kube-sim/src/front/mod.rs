@@ -23,7 +23,7 @@ use sim_core::journal::Entry;
 use tokio::sync::watch::Receiver;
 
 use crate::api::{Api, Caller};
-use crate::auth::{TokenService, allows, denial};
+use crate::auth::{TokenService, allows, denial, impersonated};
 use crate::kubelet::Logs;
 use crate::status::Status;
 
@@ -87,7 +87,8 @@ async fn answer(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Response, Status> {
-    let mut caller = authenticate(server, peer, headers).await?;
+    let caller = authenticate(server, peer, headers).await?;
+    let mut caller = impersonated(&server.api, caller, headers)?;
     caller.manager = manager(query, headers);
     let wanted = info.attributes();
     if !allows(&server.api, &caller, &wanted) {
@@ -118,9 +119,6 @@ async fn answer(
 
 /// A certificate counts before a token; neither means anonymous; a token that is not to be believed means 401.
 async fn authenticate(server: &Server, peer: Option<Caller>, headers: &HeaderMap) -> Result<Caller, Status> {
-    if let Some(name) = headers.keys().find(|name| name.as_str().starts_with("impersonate-")) {
-        return Err(Status::not_modelled(&format!("impersonation (header {name})")));
-    }
     if let Some(caller) = peer {
         return Ok(caller);
     }

@@ -13,7 +13,8 @@ use super::request_info::{Query, RequestInfo};
 
 use super::{Server, body, options, render, show, subresources, watch};
 use crate::api::{
-    Caller, DeleteOptions, FieldSelector, LabelSelector, Patch, PatchOptions, Selection, Sub, WriteOptions, meta,
+    Caller, DeleteOptions, FieldSelector, LabelSelector, Patch, PatchOptions, Selection, Sub, WriteOptions,
+    meta,
 };
 use crate::auth;
 use crate::registry::Kind;
@@ -166,7 +167,9 @@ impl Request<'_> {
                 }
                 warnings = self.unknown_fields(sub, object)?;
             }
-            Patch::Merge(object) | Patch::Strategic(object) => warnings = self.unknown_fields(sub, object)?,
+            Patch::Merge(object) | Patch::Strategic(object) => {
+                warnings = self.unknown_fields(sub, &without_nulls(object))?;
+            }
             Patch::Json(_) => {}
         }
         if let Some(manager) = self.query.get("fieldManager") {
@@ -279,4 +282,15 @@ fn read_patch(media: &str, bytes: &[u8]) -> Result<Patch, Status> {
             )));
         }
     })
+}
+
+/// What a merge patch sets; what it removes may well be unknown.
+fn without_nulls(patch: &Value) -> Value {
+    match patch {
+        Value::Object(map) => {
+            let kept = map.iter().filter(|(_, value)| !value.is_null());
+            kept.map(|(field, value)| (field.clone(), without_nulls(value))).collect()
+        }
+        other => other.clone(),
+    }
 }
