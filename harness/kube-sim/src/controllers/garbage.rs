@@ -23,12 +23,15 @@ const ORPHAN: &str = "orphan";
 /// Splits table and key in this controller's own keys; neither contains it.
 const SEPARATOR: char = '|';
 
+/// Ledger table and key of an object.
+type Place = (Arc<str>, Arc<str>);
+
 /// The garbage collector.
 #[derive(Debug)]
 pub(crate) struct Garbage {
     store: Store,
     /// By the owner's uid: table and key of its dependents, some of which may be gone.
-    dependents: BTreeMap<String, BTreeSet<(Arc<str>, Arc<str>)>>,
+    dependents: BTreeMap<String, BTreeSet<Place>>,
 }
 
 /// What an owner reference leads to.

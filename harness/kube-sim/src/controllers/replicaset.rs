@@ -82,15 +82,17 @@ impl ReplicaSets {
         }
         status["observedGeneration"] = set["metadata"]["generation"].clone();
         let mut conditions = list(set, "/status/conditions").to_vec();
-        conditions.retain(|condition| text(condition, "/type") != "ReplicaFailure");
-        if let Some(failure) = failure {
-            let failed = Condition {
-                kind: "ReplicaFailure",
-                status: "True",
-                reason: "FailedCreate",
-                message: failure.to_string(),
-            };
-            set_condition(&mut conditions, &failed, now, false);
+        let known = conditions.iter().any(|condition| text(condition, "/type") == "ReplicaFailure");
+        match failure {
+            None => conditions.retain(|condition| text(condition, "/type") != "ReplicaFailure"),
+            // The first failure stays: messages name generated pods and would change with every attempt.
+            Some(_) if known => {}
+            Some(failure) => {
+                let message = failure.to_string();
+                let failed =
+                    Condition { kind: "ReplicaFailure", status: "True", reason: "FailedCreate", message };
+                set_condition(&mut conditions, &failed, now, false);
+            }
         }
         if !conditions.is_empty() {
             status["conditions"] = json!(conditions);

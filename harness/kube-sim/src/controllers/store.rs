@@ -31,11 +31,6 @@ impl Store {
         Self::new(self.api.clone(), self.kinds.clone(), controller)
     }
 
-    /// The name under which this writes.
-    pub(crate) fn manager(&self) -> &str {
-        &self.caller.manager
-    }
-
     /// The API behind.
     pub(crate) fn api(&self) -> &Api {
         &self.api

@@ -14,7 +14,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
-use tokio::task::JoinHandle;
 
 /// Set to `1` for a child whose standard input reports the parent's end.
 pub const PARENT_PIPE: &str = "DRYARC_PARENT_PIPE";
@@ -65,7 +64,6 @@ impl From<ExitStatus> for Exit {
 pub(crate) struct Process {
     /// `None` once the child was reaped: its number may belong to somebody else then.
     group: Arc<Mutex<Option<Pid>>>,
-    reaper: Option<JoinHandle<()>>,
 }
 
 impl Process {
@@ -96,7 +94,7 @@ impl Process {
         let stdout =
             child.stdout.take().map(|pipe| tokio::spawn(lines(pipe, Output::Stdout, on_line.clone())));
         let stderr = child.stderr.take().map(|pipe| tokio::spawn(lines(pipe, Output::Stderr, on_line)));
-        let reaper = tokio::spawn({
+        tokio::spawn({
             let group = group.clone();
             async move {
                 let exit = reap(&mut child, &group, pid).await;
@@ -107,7 +105,7 @@ impl Process {
                 on_exit(exit);
             }
         });
-        Ok(Self { group, reaper: Some(reaper) })
+        Ok(Self { group })
     }
 
     /// Sends a signal to the whole group; nothing happens when it is gone.
@@ -115,15 +113,6 @@ impl Process {
         if let Some(pid) = *self.group.lock().unwrap_or_else(PoisonError::into_inner) {
             // The group may be gone already, which is what the signal was for.
             let _ = kill_process_group(pid, signal);
-        }
-    }
-
-    /// Kills the group and waits until it is reaped.
-    pub(crate) async fn kill(mut self) {
-        self.signal(Signal::KILL);
-        if let Some(reaper) = self.reaper.take() {
-            // A reaper only fails when the runtime shuts down, which drops and so kills the child.
-            let _ = reaper.await;
         }
     }
 }
@@ -191,7 +180,10 @@ mod tests {
         let process = Process::spawn(
             &shell(script),
             move |_, text| drop(line.send(String::from_utf8_lossy(text).into_owned())),
-            move |code| drop(exit.send(code)),
+            move |code| {
+                // A test that has seen enough no longer listens.
+                let _ = exit.send(code);
+            },
         )
         .unwrap();
         (process, lines, exits)
@@ -219,7 +211,7 @@ mod tests {
         let (process, mut lines, mut exits) = start("echo up; read line; echo closed");
         assert_eq!(lines.recv().await.as_deref(), Some("up"));
         assert!(exits.try_recv().is_err());
-        process.kill().await;
+        drop(process);
         assert_eq!(exits.recv().await, Some(Exit { code: 137, signal: Some(9) }));
     }
 }

@@ -130,7 +130,7 @@ fn conditions(pod: &Value, worker: &Worker, phase: &str, now: Timestamp) -> Vec<
     let initialised = initialised(pod, worker);
     let not_initialised = names(pod, "initContainers", |spec| {
         let ended = worker.containers.get(text(spec, "/name")).and_then(Container::ended);
-        !ended.is_some_and(|ended| ended.code == 0)
+        ended.is_none_or(|ended| ended.code != 0)
     });
     let unready = names(pod, "containers", |spec| {
         !worker.containers.get(text(spec, "/name")).is_some_and(Container::is_ready)
