@@ -71,7 +71,8 @@ async fn run(options: Options) -> Result<(), String> {
     let clock = Clock::running(options.speed);
     let watch = clock.stopwatch();
     let (seed, journal) = (Seed::new(options.seed), Journal::new(clock.clone()));
-    let beside = || options.kubeconfig.with_extension("pods");
+    let beside = options.kubeconfig.with_extension("pods");
+    let own_dir = (options.work_dir.is_none() && !beside.exists()).then(|| beside.clone());
     let nodes = (1..=options.nodes).map(|n| NodeSpec { name: format!("node-{n}"), ..NodeSpec::default() });
     let cluster = Cluster::start(ClusterConfig {
         name: options.name,
@@ -82,7 +83,7 @@ async fn run(options: Options) -> Result<(), String> {
         images: Arc::new(|_| None),
         nodes: nodes.collect(),
         pod_env: Vec::new(),
-        work_dir: options.work_dir.unwrap_or_else(beside),
+        work_dir: options.work_dir.unwrap_or(beside),
         listen: options.listen,
         clock: clock.clone(),
     })
@@ -101,6 +102,10 @@ async fn run(options: Options) -> Result<(), String> {
     let _ = writeln!(std::io::stdout(), "{ready}");
     interrupted().await.map_err(|error| format!("cannot wait for signals: {error}"))?;
     cluster.shutdown().await;
+    if let Some(own_dir) = own_dir {
+        // It may never have been made.
+        let _ = fs::remove_dir_all(own_dir);
+    }
     Ok(())
 }
 

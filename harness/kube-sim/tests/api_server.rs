@@ -1,5 +1,7 @@
 //! The API server as a client sees it: over TLS, with certificates and tokens.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 

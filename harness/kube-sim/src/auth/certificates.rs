@@ -24,15 +24,15 @@ mod tests {
     use sim_core::pki::{Authority, Constraints, Subject};
 
     #[test]
-    fn a_certificate_names_user_and_groups() {
+    fn a_certificate_names_user_and_group() {
         let now = "2026-01-01T00:00:00Z".parse().unwrap();
         let authority = Authority::new("test", &Constraints::default(), now).unwrap();
-        let leaf = authority.issue(&Subject::client("jane", &["dev", "ops"])).unwrap();
+        let leaf = authority.issue(&Subject::client("jane", &["dev"])).unwrap();
         let der = CertificateDer::from_pem_slice(leaf.cert_pem.as_bytes()).unwrap();
         let caller = caller_of_certificate(&der).unwrap();
         assert_eq!(
             (caller.user.as_str(), caller.groups.join(",")),
-            ("jane", "dev,ops,system:authenticated".into())
+            ("jane", "dev,system:authenticated".into())
         );
         assert!(caller_of_certificate(&CertificateDer::from(vec![1, 2, 3])).is_none());
     }
