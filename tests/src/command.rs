@@ -62,10 +62,7 @@ impl Sandbox {
             std::fs::create_dir(directory.path().join(name))?;
         }
         let path = |name: &str| directory.path().join(name).display().to_string();
-        let variables = [
-            ("DRYARC_STATE_HOME".to_owned(), path("state")),
-            ("HOME".to_owned(), path("home")),
-        ];
+        let variables = [("DRYARC_STATE_HOME".to_owned(), path("state")), ("HOME".to_owned(), path("home"))];
         Ok(Self { program: program.into(), variables: variables.into(), directory })
     }
 
@@ -111,9 +108,10 @@ impl Sandbox {
         command.args(arguments).current_dir(self.work()).stdin(Stdio::null());
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy().to_uppercase();
-            let foreign = ["DRYARC_", "AZURE_", "ARM_", "KUBE", "HELM"].iter().any(|prefix| text.starts_with(prefix))
-                || text.ends_with("_PROXY")
-                || text == "RUST_LOG";
+            let foreign =
+                ["DRYARC_", "AZURE_", "ARM_", "KUBE", "HELM"].iter().any(|prefix| text.starts_with(prefix))
+                    || text.ends_with("_PROXY")
+                    || text == "RUST_LOG";
             if foreign {
                 command.env_remove(&name);
             }

@@ -46,12 +46,28 @@ pub fn sources() -> Vec<Source> {
 /// The Rust sources.
 #[must_use]
 pub fn rust_sources() -> Vec<Source> {
-    sources().into_iter().filter(|source| Path::new(&source.path).extension().is_some_and(|e| e == "rs")).collect()
+    sources()
+        .into_iter()
+        .filter(|source| Path::new(&source.path).extension().is_some_and(|e| e == "rs"))
+        .collect()
 }
 
-/// A Rust source without its `#[cfg(test)]` module and without comments: what the rules about calls look at.
+/// A Rust source without its test module and without comments: what the rules about calls look at. Test modules stand at
+/// the end of a file.
 #[must_use]
 pub fn code_only(text: &str) -> String {
-    let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or(text);
+    let tests = text.match_indices("#[cfg(test)]\n").map(|(at, _)| at).find(|at| {
+        let next = text[*at..].lines().nth(1).unwrap_or_default();
+        next.ends_with('{') || next.starts_with("#[")
+    });
+    let code = &text[..tests.unwrap_or(text.len())];
     code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+/// Whether a source is only compiled for tests, going by its place or name.
+#[must_use]
+pub fn is_test_code(path: &str) -> bool {
+    let file = path.rsplit('/').next().unwrap_or(path);
+    let named = ["tests.rs", "testing.rs", "test_servers.rs"].contains(&file) || file.ends_with("_tests.rs");
+    named || path.starts_with("tests/") || path.contains("/tests/") || path.contains("/testing/")
 }

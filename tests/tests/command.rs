@@ -84,7 +84,10 @@ fn a_world_is_started_used_and_ended_and_ending_it_twice_says_so() {
     assert_eq!(mode & 0o777, 0o700);
     let again = run(&sandbox, &["up", "--detach"]);
     assert_eq!(again.code, 5, "{}", again.stderr);
-    let code = run(&sandbox, &["exec", "--", "sh", "-c", "test -n \"$KUBECONFIG\" && test -f \"$REQUESTS_CA_BUNDLE\" && exit 41"]);
+    let code = run(
+        &sandbox,
+        &["exec", "--", "sh", "-c", "test -n \"$KUBECONFIG\" && test -f \"$REQUESTS_CA_BUNDLE\" && exit 41"],
+    );
     assert_eq!(code.code, 41, "{}", code.stderr);
     run(&sandbox, &["down"]).ok();
     assert_nothing_left(&sandbox);
@@ -97,7 +100,9 @@ fn two_worlds_do_not_disturb_each_other() {
     let sandbox = sandbox();
     run(&sandbox, &["up", "--detach", "--world", "a"]).ok();
     run(&sandbox, &["up", "--detach", "--world", "b"]).ok();
-    let port = |world: &str| run(&sandbox, &["exec", "--world", world, "--", "sh", "-c", "echo $HTTPS_PROXY"]).ok().stdout;
+    let port = |world: &str| {
+        run(&sandbox, &["exec", "--world", world, "--", "sh", "-c", "echo $HTTPS_PROXY"]).ok().stdout
+    };
     assert_ne!(port("a"), port("b"));
     run(&sandbox, &["down", "--world", "a"]).ok();
     run(&sandbox, &["status", "--world", "b"]).ok();
@@ -108,7 +113,11 @@ fn two_worlds_do_not_disturb_each_other() {
 #[test]
 fn exec_without_a_world_makes_one_for_the_duration() {
     let sandbox = sandbox();
-    let ran = run(&sandbox, &["exec", "--", "sh", "-c", "cat \"$KUBECONFIG\" | grep -c certificate-authority-data"]).ok();
+    let ran = run(
+        &sandbox,
+        &["exec", "--", "sh", "-c", "cat \"$KUBECONFIG\" | grep -c certificate-authority-data"],
+    )
+    .ok();
     assert_eq!(ran.stdout.trim(), "1");
     assert_nothing_left(&sandbox);
 }
@@ -120,7 +129,9 @@ fn onboarding_connects_goes_offline_when_the_agents_stop_and_offboards() {
     // The native driver registers nothing: that is the user's step, as with the real CLI.
     let refused = run(&sandbox, &["onboard", "--name", "c", "--resource-group", "g", "--location", "eastus"]);
     assert_eq!(refused.code, 1, "{}", refused.stderr);
-    for namespace in ["Microsoft.Kubernetes", "Microsoft.KubernetesConfiguration", "Microsoft.ExtendedLocation"] {
+    for namespace in
+        ["Microsoft.Kubernetes", "Microsoft.KubernetesConfiguration", "Microsoft.ExtendedLocation"]
+    {
         run(&sandbox, &["provider", "set", namespace, "--state", "Registered"]).ok();
     }
     run(&sandbox, &["clock", "speed", "600"]).ok();
@@ -133,7 +144,11 @@ fn onboarding_connects_goes_offline_when_the_agents_stop_and_offboards() {
     assert_eq!(cluster["connectivityStatus"], "Connected", "{cluster}");
     assert!(cluster["managedIdentityCertificateExpirationTime"].is_string(), "{cluster}");
     run(&sandbox, &["clock", "advance", "20m"]).ok();
-    assert_eq!(listed(&sandbox)[0]["connectivityStatus"], "Connected", "live agents stay Connected over a jump");
+    assert_eq!(
+        listed(&sandbox)[0]["connectivityStatus"],
+        "Connected",
+        "live agents stay Connected over a jump"
+    );
     run(&sandbox, &["offboard", "--name", "c", "--resource-group", "g", "--yes"]).ok();
     assert_eq!(listed(&sandbox), serde_json::json!([]));
     run(&sandbox, &["down"]).ok();
@@ -212,7 +227,11 @@ fn env_prints_what_a_shell_can_evaluate_and_explains_it() {
     let sandbox = sandbox();
     run(&sandbox, &["up", "--detach"]).ok();
     let env = run(&sandbox, &["env"]).ok();
-    let script = format!("{}\ntest -d \"$AZURE_CONFIG_DIR\" && test \"$HOME\" != '{}'", env.stdout, sandbox.home().display());
+    let script = format!(
+        "{}\ntest -d \"$AZURE_CONFIG_DIR\" && test \"$HOME\" != '{}'",
+        env.stdout,
+        sandbox.home().display()
+    );
     let shell = sandbox.prepare_program("/bin/sh".as_ref(), ["-c", &script]).status().unwrap();
     assert!(shell.success(), "{}", env.stdout);
     let explained = run(&sandbox, &["env", "--explain"]).ok();

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use e2e_tests::repository::{Source, code_only, root, rust_sources, sources};
+use e2e_tests::repository::{Source, code_only, is_test_code, root, rust_sources, sources};
 
 const ROOT_ENTRIES: &[&str] = &[
     // What the user asked for.
@@ -52,10 +52,12 @@ fn the_root_holds_only_what_it_is_documented_to_hold() {
     let allowed: BTreeSet<_> = ROOT_ENTRIES.iter().copied().collect();
     let found: BTreeSet<_> =
         root().read_dir().unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    let extra: Vec<_> = found.iter().filter(|name| *name != "target" && !allowed.contains(name.as_str())).collect();
+    let extra: Vec<_> =
+        found.iter().filter(|name| *name != "target" && !allowed.contains(name.as_str())).collect();
     assert!(extra.is_empty(), "not documented: {extra:?}");
     let optional = ["target", ".git", "docker-compose.yml"];
-    let missing: Vec<_> = allowed.iter().filter(|name| !found.contains(**name) && !optional.contains(name)).collect();
+    let missing: Vec<_> =
+        allowed.iter().filter(|name| !found.contains(**name) && !optional.contains(name)).collect();
     assert!(missing.is_empty(), "missing: {missing:?}");
 }
 
@@ -89,7 +91,8 @@ fn crates_depend_downwards_only() {
         let manifest = std::fs::read_to_string(root().join(folder).join("Cargo.toml")).unwrap();
         for package in PACKAGES.iter().filter(|package| !allowed.contains(package)) {
             let depends = manifest.lines().any(|line| {
-                line.strip_prefix(package).is_some_and(|rest| rest.starts_with('.') || rest.trim_start().starts_with('='))
+                line.strip_prefix(package)
+                    .is_some_and(|rest| rest.starts_with('.') || rest.trim_start().starts_with('='))
             });
             if depends {
                 wrong.push(format!("{folder} depends on {package}"));
@@ -123,7 +126,8 @@ fn floors_of_the_cloud_import_downwards_only() {
                 wrong.push(format!("{} names {module}", source.path));
             }
         }
-        let knows_http = ["front", "admin", "server", "surfaces", "main"].iter().any(|top| inner.starts_with(top));
+        let knows_http =
+            ["front", "admin", "server", "surfaces", "main"].iter().any(|top| inner.starts_with(top));
         if !knows_http && (code.contains("axum::") || code.contains("http::") || code.contains("hyper::")) {
             wrong.push(format!("{} knows HTTP", source.path));
         }
@@ -133,14 +137,17 @@ fn floors_of_the_cloud_import_downwards_only() {
 
 #[test]
 fn the_wire_types_know_no_runtime_and_no_clock() {
-    let wrong = rust_sources().into_iter().filter(|source| source.path.starts_with("mock-arm/wire/")).flat_map(|source| {
-        let code = code_only(&source.text);
-        ["tokio::", "axum::", "sim_core::", "std::time"]
-            .into_iter()
-            .filter(move |name| code.contains(name))
-            .map(move |name| (source.path.clone(), name.to_owned()))
-            .collect::<Vec<_>>()
-    });
+    let wrong = rust_sources()
+        .into_iter()
+        .filter(|source| source.path.starts_with("mock-arm/wire/"))
+        .flat_map(|source| {
+            let code = code_only(&source.text);
+            ["tokio::", "axum::", "sim_core::", "std::time"]
+                .into_iter()
+                .filter(move |name| code.contains(name))
+                .map(move |name| (source.path.clone(), name.to_owned()))
+                .collect::<Vec<_>>()
+        });
     assert_none(&offenders(wrong));
 }
 
@@ -157,10 +164,11 @@ fn mentions(source: &Source, words: &[&str]) -> Vec<(String, String)> {
 #[test]
 fn nobody_sleeps_but_on_the_clock() {
     // Put together here, so that this list does not find itself.
-    let words: Vec<String> = [("thread", "sleep("), ("tokio::time", "sleep("), ("SystemTime", "now("), ("Timestamp", "now(")]
-        .iter()
-        .map(|(module, call)| format!("{module}::{call}"))
-        .collect();
+    let words: Vec<String> =
+        [("thread", "sleep("), ("tokio::time", "sleep("), ("SystemTime", "now("), ("Timestamp", "now(")]
+            .iter()
+            .map(|(module, call)| format!("{module}::{call}"))
+            .collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let found = rust_sources()
         .into_iter()
@@ -171,14 +179,10 @@ fn nobody_sleeps_but_on_the_clock() {
 
 #[test]
 fn outside_of_tests_nothing_unwraps() {
-    let found = rust_sources()
-        .into_iter()
-        .filter(|source| !source.path.starts_with("tests/") && !source.path.ends_with("/tests.rs"))
-        .filter(|source| !source.path.contains("/tests/"))
-        .flat_map(|source| {
-            let code = Source { text: code_only(&source.text), path: source.path };
-            mentions(&code, &[".unwrap()", "panic!(", "unreachable!("])
-        });
+    let found = rust_sources().into_iter().filter(|source| !is_test_code(&source.path)).flat_map(|source| {
+        let code = Source { text: code_only(&source.text), path: source.path };
+        mentions(&code, &[".unwrap()", "panic!(", "unreachable!("])
+    });
     assert_none(&offenders(found));
 }
 
@@ -207,7 +211,9 @@ fn one_crypto_provider_is_in_the_lock_file_of_what_is_built() {
 /// The claims of FIDELITY.md: rows `| claim | test |`.
 fn claims() -> Vec<(String, String)> {
     let text = std::fs::read_to_string(root().join("FIDELITY.md")).unwrap();
-    let cells = |line: &str| -> Vec<String> { line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect() };
+    let cells = |line: &str| -> Vec<String> {
+        line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect()
+    };
     text.lines()
         .filter(|line| line.starts_with("| ") && !line.starts_with("| ---"))
         .map(cells)
@@ -219,7 +225,8 @@ fn claims() -> Vec<(String, String)> {
 #[test]
 fn every_claim_of_fidelity_names_a_test_that_exists_or_says_not_modelled() {
     let all = sources();
-    let names: String = rust_sources().iter().map(|source| source.text.as_str()).collect::<Vec<_>>().join("\n");
+    let names: String =
+        rust_sources().iter().map(|source| source.text.as_str()).collect::<Vec<_>>().join("\n");
     let claims = claims();
     assert!(claims.len() > 20, "only {} claims found", claims.len());
     let mut wrong = Vec::new();

@@ -122,7 +122,7 @@ impl Cluster {
         let authority = Authority::new("kubernetes", &Constraints::default(), clock.wall()).map_err(pki)?;
         let serving = authority.issue(&Subject::server(server_names(address))).map_err(pki)?;
         let admin =
-            authority.issue(&Subject::client("kubernetes-admin", &["system:masters"])).map_err(pki)?;
+            authority.issue(&Subject::client("kubernetes-admin", Some("system:masters"))).map_err(pki)?;
         let tls = serving.server_config_with_clients(&authority, true).map_err(pki)?;
         let api = Api::new(&name, clock.clone(), journal, seed);
         bootstrap::fill(&api, address, authority.pem())

@@ -80,8 +80,8 @@ pub enum Purpose {
 pub struct Subject {
     /// Common name.
     pub common_name: String,
-    /// Organisations: a Kubernetes user's groups.
-    pub organizations: Vec<String>,
+    /// Organisation: a Kubernetes user's group. One only: the certificate library holds each kind of attribute once.
+    pub organization: Option<String>,
     /// Host names (with an optional leading `*.`) and addresses.
     pub names: Vec<String>,
     /// What the leaf is for.
@@ -94,14 +94,14 @@ impl Subject {
     pub fn server<S: Into<String>>(names: impl IntoIterator<Item = S>) -> Self {
         let names: Vec<String> = names.into_iter().map(Into::into).collect();
         let common_name = names.first().cloned().unwrap_or_default();
-        Self { common_name, organizations: Vec::new(), names, purpose: Purpose::Server }
+        Self { common_name, organization: None, names, purpose: Purpose::Server }
     }
 
-    /// A TLS client: a Kubernetes user with groups.
+    /// A TLS client: a Kubernetes user, in a group if one is given.
     #[must_use]
-    pub fn client(common_name: impl Into<String>, organizations: &[&str]) -> Self {
-        let organizations = organizations.iter().map(ToString::to_string).collect();
-        Self { common_name: common_name.into(), organizations, names: Vec::new(), purpose: Purpose::Client }
+    pub fn client(common_name: impl Into<String>, organization: Option<&str>) -> Self {
+        let organization = organization.map(str::to_owned);
+        Self { common_name: common_name.into(), organization, names: Vec::new(), purpose: Purpose::Client }
     }
 }
 
@@ -121,10 +121,10 @@ impl fmt::Debug for Leaf {
     }
 }
 
-fn distinguished(common_name: &str, organizations: &[String]) -> DistinguishedName {
+fn distinguished(common_name: &str, organization: Option<&str>) -> DistinguishedName {
     let mut name = DistinguishedName::new();
-    for organization in organizations {
-        name.push(DnType::OrganizationName, organization.as_str());
+    if let Some(organization) = organization {
+        name.push(DnType::OrganizationName, organization);
     }
     name.push(DnType::CommonName, common_name);
     name
@@ -159,7 +159,7 @@ impl Authority {
         let failed = |source| PkiError::Certificate { subject: name.into(), source };
         let key = KeyPair::generate().map_err(failed)?;
         let mut params = CertificateParams::default();
-        params.distinguished_name = distinguished(name, &[]);
+        params.distinguished_name = distinguished(name, None);
         params.serial_number = Some(serial(name)?);
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages =
@@ -218,7 +218,7 @@ impl Authority {
 
     fn params(&self, subject: &Subject) -> Result<CertificateParams, PkiError> {
         let mut params = CertificateParams::default();
-        params.distinguished_name = distinguished(&subject.common_name, &subject.organizations);
+        params.distinguished_name = distinguished(&subject.common_name, subject.organization.as_deref());
         params.serial_number = Some(serial(&subject.common_name)?);
         params.use_authority_key_identifier_extension = true;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment];
@@ -341,7 +341,7 @@ mod tests {
             .issue(&Subject::server(["management.azure.com", "*.his.arc.azure.com", "127.0.0.1"]))
             .unwrap();
         assert!(leaf.server_config(true).is_ok());
-        let user = authority.issue(&Subject::client("admin", &["system:masters"])).unwrap();
+        let user = authority.issue(&Subject::client("admin", Some("system:masters"))).unwrap();
         assert!(user.key_pem.contains("PRIVATE KEY"));
         assert!(leaf.server_config_with_clients(&authority, false).is_ok());
         assert!(authority.issue(&Subject::server(["böse"])).is_err());

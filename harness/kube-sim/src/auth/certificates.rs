@@ -27,7 +27,7 @@ mod tests {
     fn a_certificate_names_user_and_group() {
         let now = "2026-01-01T00:00:00Z".parse().unwrap();
         let authority = Authority::new("test", &Constraints::default(), now).unwrap();
-        let leaf = authority.issue(&Subject::client("jane", &["dev"])).unwrap();
+        let leaf = authority.issue(&Subject::client("jane", Some("dev"))).unwrap();
         let der = CertificateDer::from_pem_slice(leaf.cert_pem.as_bytes()).unwrap();
         let caller = caller_of_certificate(&der).unwrap();
         assert_eq!(

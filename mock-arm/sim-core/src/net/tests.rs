@@ -114,7 +114,7 @@ async fn each_failing_step_has_its_own_error() {
 async fn a_client_certificate_is_shown() {
     let authority = authority();
     let target = origin_with_clients(&authority, &["127.0.0.1"]).await;
-    let user = authority.issue(&Subject::client("admin", &["system:masters"])).unwrap();
+    let user = authority.issue(&Subject::client("admin", Some("system:masters"))).unwrap();
     let builder = Net::builder().roots(authority.roots());
     let net = builder.clone().client_identity(&user.cert_pem, &user.key_pem).build().unwrap();
     assert!(get(&net, &format!("https://{target}/")).await.is_ok());

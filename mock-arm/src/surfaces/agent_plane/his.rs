@@ -84,7 +84,7 @@ fn issue(world: &World, request: SurfaceRequest<'_>) -> Result<SurfaceReply, Sur
     let client_id = identities::client_id_of(world, principal_id);
     let certificate = world
         .authority
-        .certify_rsa(&Subject::client(client_id.to_string(), &[]), &key)
+        .certify_rsa(&Subject::client(client_id.to_string(), None), &key)
         .map_err(|_| unusable("agentPublicKeyCertificate"))?;
     let expiry = expiry_from(now);
     let row = Row { arm_id: id.to_string(), principal_id, expiry };

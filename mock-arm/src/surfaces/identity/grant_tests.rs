@@ -166,7 +166,7 @@ async fn an_assertion_by_a_registered_key_buys_a_token() {
 #[tokio::test]
 async fn a_certificate_made_by_an_authority_counts_as_its_key() {
     let key = key().await;
-    let subject = sim_core::pki::Subject::client("sp", &[]);
+    let subject = sim_core::pki::Subject::client("sp", None);
     let scratch = World::for_tests(Profile::default());
     let certificate = scratch.authority.certify_rsa(&subject, key.public_pkcs1_der()).unwrap();
     let principal = Principal { certificates: vec![certificate], ..Principal::default() };

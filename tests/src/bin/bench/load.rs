@@ -44,7 +44,8 @@ impl Target {
         if !self.token.is_empty() {
             request = request.header("authorization", format!("Bearer {}", self.token));
         }
-        let kind = if body.starts_with('{') { "application/json" } else { "application/x-www-form-urlencoded" };
+        let kind =
+            if body.starts_with('{') { "application/json" } else { "application/x-www-form-urlencoded" };
         if !body.is_empty() {
             request = request.header("content-type", kind);
         }
@@ -58,8 +59,9 @@ async fn connect(target: &Target, tls: &Arc<ClientConfig>) -> Result<Requests, S
     let name = target.address.ip().into();
     let stream =
         TlsConnector::from(tls.clone()).connect(name, stream).await.map_err(|error| error.to_string())?;
-    let (sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
+    let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| error.to_string())?;
     tokio::spawn(connection);
     Ok(sender)
 }
@@ -101,7 +103,11 @@ async fn round(target: &Arc<Target>, tls: &Arc<ClientConfig>) -> Result<f64, Str
 }
 
 /// A token, a resource group, and the path to read it.
-async fn prepare(address: SocketAddr, cloud: &mock_arm::server::Cloud, tls: &Arc<ClientConfig>) -> Result<(Target, String), String> {
+async fn prepare(
+    address: SocketAddr,
+    cloud: &mock_arm::server::Cloud,
+    tls: &Arc<ClientConfig>,
+) -> Result<(Target, String), String> {
     let profile = cloud.world().profile.clone();
     let principal = profile.principals.first().ok_or("the profile has no principal")?;
     let subscription = profile.subscriptions.first().ok_or("the profile has no subscription")?.id;
@@ -168,7 +174,8 @@ pub(crate) fn compare() -> Result<Compared, String> {
     };
     let (servers, clients) = (runtime("servers")?, runtime("clients")?);
     let now = Clock::running(1.0).wall();
-    let authority = Arc::new(Authority::new("bench", &Constraints::default(), now).map_err(|error| error.to_string())?);
+    let authority =
+        Arc::new(Authority::new("bench", &Constraints::default(), now).map_err(|error| error.to_string())?);
     let for_cloud = authority.clone();
     let cloud = servers.block_on(async move { server::cloud(&for_cloud).await })?;
     clients.block_on(client(Arc::new(cloud), authority, servers.handle().clone()))

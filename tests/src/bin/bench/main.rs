@@ -57,7 +57,10 @@ fn measure() -> Result<Vec<Line>, String> {
         met: tour <= 3000.0,
     });
     let compared = load::compare()?;
-    println!("GET resource group: {:.0} requests/s; bare axum handler: {:.0} requests/s", compared.subject, compared.floor);
+    println!(
+        "GET resource group: {:.0} requests/s; bare axum handler: {:.0} requests/s",
+        compared.subject, compared.floor
+    );
     let share = 100.0 * compared.subject / compared.floor;
     lines.push(Line {
         what: "GET resource group beside a bare axum handler",

@@ -84,4 +84,3 @@ pub(crate) async fn bare(authority: &Authority, body: String) -> Result<SocketAd
     tokio::spawn(async move { axum::serve(Handshaken(receiver, address), router).await });
     Ok(address)
 }
-

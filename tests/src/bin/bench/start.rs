@@ -48,15 +48,17 @@ fn resident_mib(pid: u32) -> Option<f64> {
 }
 
 /// Starts the program, waits for its first line, and lets it settle for a moment before reading its memory.
-fn until_ready(program: &str, arguments: &[&str]) -> Result<Started, String> {
+fn until_ready(program: &str, option: &str, file: &str) -> Result<Started, String> {
     let path = beside(program)?;
+    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let clock = Clock::running(1.0);
     let mut ready = Vec::new();
     let mut resident = Vec::new();
     for _ in 0..RUNS {
         let watch = clock.stopwatch();
         let child = Command::new(&path)
-            .args(arguments)
+            .arg(option)
+            .arg(folder.path().join(file))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -78,20 +80,22 @@ fn until_ready(program: &str, arguments: &[&str]) -> Result<Started, String> {
 
 /// Lets background work (key making) of a process that just started come to its end.
 fn settle() -> Result<(), String> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(|error| error.to_string())?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .map_err(|error| error.to_string())?;
     runtime.block_on(Clock::running(1.0).wall_sleep(std::time::Duration::from_millis(1500)));
     Ok(())
 }
 
 /// The fake cloud.
 pub(crate) fn cloud() -> Result<Started, String> {
-    until_ready("mock-arm", &[])
+    until_ready("mock-arm", "--state-dir", "state")
 }
 
 /// The embedded cluster.
 pub(crate) fn cluster() -> Result<Started, String> {
-    until_ready("kube-sim", &[])
+    until_ready("kube-sim", "--kubeconfig", "kubeconfig")
 }
 
 /// Wall milliseconds of the whole tour, as a user runs it.
