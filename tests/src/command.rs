@@ -44,7 +44,6 @@ impl Ran {
     ///
     /// # Panics
     /// When it did not: the test has failed, and says with what.
-    #[must_use]
     pub fn ok(self) -> Self {
         assert_eq!(self.code, 0, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
         self

@@ -5,5 +5,6 @@
 pub mod clients;
 pub mod command;
 pub mod normalize;
+pub mod readme;
 pub mod repository;
 pub mod transcript;

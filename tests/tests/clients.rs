@@ -3,6 +3,8 @@
 //!
 //! `DRYARC_TEST_KUBECONFIG` names a real cluster: the kubectl transcripts then run against that one, which is how their
 //! content is checked against Kubernetes itself.
+//!
+//! The transcripts under `fixtures/golden/world` use `dryarc` itself beside kubectl.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -10,15 +12,19 @@ use std::process::ExitCode;
 
 use e2e_tests::clients::Client;
 use e2e_tests::command::{Ran, Sandbox};
-use e2e_tests::{repository, transcript};
+use e2e_tests::{readme, repository, transcript};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 fn program() -> PathBuf {
     PathBuf::from(env!("CARGO_BIN_EXE_dryarc-under-test"))
 }
 
-fn transcripts(client: Client) -> Vec<PathBuf> {
-    let folder = repository::root().join("fixtures/golden").join(client.name());
+/// Folders of transcripts, and the client that each needs.
+const SUITES: &[(&str, Client)] =
+    &[("az", Client::Az), ("kubectl", Client::Kubectl), ("world", Client::Kubectl)];
+
+fn transcripts(suite: &str) -> Vec<PathBuf> {
+    let folder = repository::root().join("fixtures/golden").join(suite);
     let mut files: Vec<PathBuf> =
         folder.read_dir().into_iter().flatten().flatten().map(|entry| entry.path()).collect();
     files.retain(|file| file.extension().is_some_and(|extension| extension == "transcript"));
@@ -26,15 +32,19 @@ fn transcripts(client: Client) -> Vec<PathBuf> {
     files
 }
 
-/// Folders to be searched first, so that the transcripts' commands find the clients by their plain names.
-fn search_path(client: &Path) -> String {
+/// Folders to be searched first, so that the transcripts' commands find the client and `dryarc` by their plain names.
+fn search_path(client: &Path, own: &Path) -> String {
     let folder = client.parent().map(|folder| folder.display().to_string()).unwrap_or_default();
-    format!("{folder}:{}", std::env::var("PATH").unwrap_or_default())
+    format!("{}:{folder}:{}", own.display(), std::env::var("PATH").unwrap_or_default())
 }
 
 /// A sandbox whose working directory holds the transcripts' input files.
 fn sandbox(client: &Path) -> std::io::Result<Sandbox> {
-    let sandbox = Sandbox::new(program())?.with_variable("PATH", search_path(client));
+    let sandbox = Sandbox::new(program())?;
+    let own = sandbox.work().join("bin");
+    std::fs::create_dir(&own)?;
+    std::os::unix::fs::symlink(program(), own.join("dryarc"))?;
+    let sandbox = sandbox.with_variable("PATH", search_path(client, &own));
     let inputs = sandbox.work().join("inputs");
     std::fs::create_dir(&inputs)?;
     for entry in repository::root().join("fixtures/golden/inputs").read_dir()?.flatten() {
@@ -64,14 +74,39 @@ fn against_a_cluster(sandbox: &Sandbox, file: &Path, kubeconfig: &OsStr) -> Resu
     transcript::check(file, run).map_err(Failed::from)
 }
 
-fn run(client: Client, file: &Path) -> Result<Completion, Failed> {
+fn run(suite: &str, client: Client, file: &Path) -> Result<Completion, Failed> {
     let Some(installed) = client.find() else {
         return Ok(Completion::ignored_with(format!("{} is not installed", client.name())));
     };
     let sandbox = sandbox(&installed)?;
-    match std::env::var_os("DRYARC_TEST_KUBECONFIG").filter(|_| client == Client::Kubectl) {
+    match std::env::var_os("DRYARC_TEST_KUBECONFIG").filter(|_| suite == "kubectl") {
         Some(kubeconfig) => against_a_cluster(&sandbox, file, &kubeconfig)?,
         None => against_a_world(&sandbox, file)?,
+    }
+    Ok(Completion::Completed)
+}
+
+/// Every command of README, one after the other, as somebody who follows it would type them.
+fn every_command_of_the_readme_runs() -> Result<Completion, Failed> {
+    let (Some(az), Some(kubectl)) = (Client::Az.find(), Client::Kubectl.find()) else {
+        return Ok(Completion::ignored_with("az and kubectl are not both installed"));
+    };
+    let sandbox = sandbox(&az)?;
+    let path = format!(
+        "{}:{}",
+        search_path(&az, &sandbox.work().join("bin")),
+        search_path(&kubectl, Path::new("/bin"))
+    );
+    let commands = readme::commands()?;
+    if commands.len() < 8 {
+        return Err(format!("README has only these examples: {commands:?}").into());
+    }
+    for command in commands {
+        let mut shell = sandbox.prepare_program("/bin/sh".as_ref(), ["-c", &command]);
+        let ran = Ran::from(&shell.env("PATH", &path).output()?);
+        if ran.code != 0 {
+            return Err(format!("{command} ended with {}\n{}\n{}", ran.code, ran.stdout, ran.stderr).into());
+        }
     }
     Ok(Completion::Completed)
 }
@@ -80,11 +115,12 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // Each test has a world with a dozen processes of its own.
     arguments.test_threads = arguments.test_threads.or(Some(2));
-    let trials = [Client::Az, Client::Kubectl].into_iter().flat_map(|client| {
-        transcripts(client).into_iter().map(move |file| {
+    let trials = SUITES.iter().flat_map(|(suite, client)| {
+        transcripts(suite).into_iter().map(move |file| {
             let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            Trial::ignorable_test(format!("{}::{name}", client.name()), move || run(client, &file))
+            Trial::ignorable_test(format!("{suite}::{name}"), move || run(suite, *client, &file))
         })
     });
-    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+    let readme = Trial::ignorable_test("readme::commands", every_command_of_the_readme_runs);
+    libtest_mimic::run(&arguments, trials.chain([readme]).collect()).exit_code()
 }

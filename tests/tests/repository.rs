@@ -4,6 +4,8 @@
 //! 4. time, sleep and unsafe code come from nowhere but where they may; 5. every claim of FIDELITY.md names a test that exists;
 //! 6. the product speaks of itself only.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::collections::BTreeSet;
 
 use e2e_tests::repository::{Source, code_only, is_test_code, root, rust_sources, sources};
