@@ -3,10 +3,9 @@
 //! The process that owns the world serves its clock on a loopback port ([`serve`]); a child follows it
 //! ([`ClockLink::follow`]). The owner announces every jump and change of speed; the child says when it is quiet and what its
 //! next deadline is, so that [`Clock::advance`] steps through the child's deadlines too and waits for it in between.
-//! Lines of JSON over TCP; the first line of a child is the secret and, if the owner reserved one, its seat.
+//! Lines of JSON over TCP; the first line of a child is the secret.
 //!
-//! A process that is just starting has not joined yet. Whoever starts it reserves a [`Seat`] first, so that the world does not
-//! count as quiet before the child has joined and found something to wait for.
+//! A process that is just starting has not joined yet; whoever starts it holds the world busy until it shows a sign of life.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -21,13 +20,11 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::clock::{Clock, Mode};
 use crate::timers::Nanos;
 
-/// Where a clock can be followed. Its text form (`address/secret`, with `#seat` behind it for a reserved seat) is what a
-/// child is given in its environment.
+/// Where a clock can be followed. Its text form (`address/secret`) is what a child is given in its environment.
 #[derive(Clone)]
 pub struct ClockLink {
     address: SocketAddr,
     secret: String,
-    seat: Option<u64>,
 }
 
 impl fmt::Debug for ClockLink {
@@ -38,14 +35,13 @@ impl fmt::Debug for ClockLink {
 
 impl fmt::Display for ClockLink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.address, self.secret)?;
-        self.seat.map_or(Ok(()), |seat| write!(f, "#{seat}"))
+        write!(f, "{}/{}", self.address, self.secret)
     }
 }
 
 /// A text that is not `address/secret`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a clock link is written as ADDRESS:PORT/SECRET, with #SEAT behind it for a reserved seat")]
+#[error("a clock link is written as ADDRESS:PORT/SECRET")]
 pub struct BadClockLink;
 
 impl FromStr for ClockLink {
@@ -53,11 +49,7 @@ impl FromStr for ClockLink {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (address, secret) = text.split_once('/').ok_or(BadClockLink)?;
-        let (secret, seat) = match secret.split_once('#') {
-            Some((secret, seat)) => (secret, Some(seat.parse().map_err(|_| BadClockLink)?)),
-            None => (secret, None),
-        };
-        Ok(Self { address: address.parse().map_err(|_| BadClockLink)?, secret: secret.into(), seat })
+        Ok(Self { address: address.parse().map_err(|_| BadClockLink)?, secret: secret.into() })
     }
 }
 
@@ -83,7 +75,7 @@ enum Report {
 /// When no port can be bound.
 pub async fn serve(clock: Clock, secret: String) -> std::io::Result<(ClockLink, ClockServer)> {
     let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await?;
-    let link = ClockLink { address: listener.local_addr()?, secret: secret.clone(), seat: None };
+    let link = ClockLink { address: listener.local_addr()?, secret: secret.clone() };
     let task = tokio::spawn(async move {
         let mut children = tokio::task::JoinSet::new();
         while let Ok((stream, _)) = listener.accept().await {
@@ -104,24 +96,8 @@ impl Drop for ClockServer {
     }
 }
 
-/// A child's place at the clock. While it is held and the child has not joined and gone quiet, the world is not quiet; keep
-/// it as long as the child lives.
-#[derive(Debug)]
-pub struct Seat(Clock, u64);
-
-impl Seat {
-    /// Reserves a place for a child that is about to be started.
-    #[must_use]
-    pub fn reserve(clock: &Clock) -> Self {
-        Self(clock.clone(), clock.add_remote(true))
-    }
-
-    /// The text of a link with this seat, made from the text of the link without.
-    #[must_use]
-    pub fn link(&self, link: &str) -> String {
-        format!("{link}#{}", self.1)
-    }
-}
+/// Forgets the remote when its connection ends.
+struct Seat(Clock, u64);
 
 impl Drop for Seat {
     fn drop(&mut self) {
@@ -133,17 +109,11 @@ async fn serve_child(clock: Clock, stream: TcpStream, secret: String) -> Option<
     stream.set_nodelay(true).ok()?;
     let (read, mut write) = stream.into_split();
     let mut lines = BufReader::new(read).lines();
-    let hello = lines.next_line().await.ok()??;
-    let (given, reserved) =
-        hello.split_once(' ').map_or((hello.as_str(), None), |(given, seat)| (given, Some(seat)));
-    if given != secret {
+    if lines.next_line().await.ok()?? != secret {
         return None;
     }
     let mut changed = clock.subscribe();
-    let seat = match reserved {
-        Some(id) => Seat(clock.clone(), id.parse().ok()?),
-        None => Seat(clock.clone(), clock.add_remote(false)),
-    };
+    let seat = Seat(clock.clone(), clock.add_remote());
     loop {
         changed.borrow_and_update();
         let (version, now, speed) = clock.position();
@@ -175,8 +145,7 @@ impl ClockLink {
         stream.set_nodelay(true)?;
         let (read, mut write) = stream.into_split();
         let refused = || std::io::Error::other(format!("{} refused this process", self.address));
-        let seat = self.seat.map(|seat| format!(" {seat}")).unwrap_or_default();
-        write.write_all(format!("{}{seat}\n", self.secret).as_bytes()).await?;
+        write.write_all(format!("{}\n", self.secret).as_bytes()).await?;
         let mut lines = BufReader::new(read).lines();
         let first = lines.next_line().await?.ok_or_else(refused)?;
         let first: Position = serde_json::from_str(&first).map_err(|_| refused())?;
@@ -269,13 +238,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_world_is_not_quiet_before_an_expected_child_has_joined() {
+    async fn the_world_is_not_quiet_while_a_follower_works() {
         let owner = Clock::new(Mode::Manual, Timestamp::UNIX_EPOCH);
         let (link, _server) = serve(owner.clone(), "secret".into()).await.unwrap();
-        let seat = Seat::reserve(&owner);
-        assert!(!owner.idle());
-        let child = seat.link(&link.to_string()).parse::<ClockLink>().unwrap().follow().await.unwrap();
+        let child = link.follow().await.unwrap();
         let work = child.busy();
+        let known = async {
+            while owner.idle() {
+                tokio::task::yield_now().await;
+            }
+        };
+        owner.wall_timeout(Duration::from_secs(5), known).await.unwrap();
         let waiting = owner.clone();
         let quiet = tokio::spawn(async move { waiting.quiet().await });
         owner.wall_sleep(Duration::from_millis(20)).await;

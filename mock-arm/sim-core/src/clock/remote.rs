@@ -37,12 +37,12 @@ impl Clock {
         self.0.lock().idle()
     }
 
-    /// Adds a remote; one that is `expected` counts as busy until it has parked for the first time.
-    pub(crate) fn add_remote(&self, expected: bool) -> u64 {
+    /// Adds a remote, which counts as busy until it has parked for the first time.
+    pub(crate) fn add_remote(&self) -> u64 {
         let mut state = self.0.lock();
         state.next_remote += 1;
         let id = state.next_remote;
-        state.remotes.insert(id, Remote { busy: expected, ..Remote::default() });
+        state.remotes.insert(id, Remote { busy: true, ..Remote::default() });
         self.0.touch(&mut state);
         id
     }
