@@ -204,8 +204,9 @@ async fn bad_requests_get_a_status_that_names_the_problem() {
     assert_eq!(send(Method::POST, MAPS, "application/vnd.kubernetes.protobuf", b"k8s").await.0, 400);
     let large = vec![b' '; 10 * 1024 * 1024];
     assert_eq!(send(Method::POST, MAPS, "application/json", &large).await.0, 413);
-    assert_eq!(send(Method::GET, "/apis/nowhere.io/v1/things", "", b"").await.0, 404);
-    assert_eq!(send(Method::GET, "/%ff/..//x", "", b"").await.0, 404);
+    assert_eq!(send(Method::GET, "/apis/apps/v9/things", "", b"").await.0, 404);
+    assert_eq!(send(Method::DELETE, "/api/v1/namespaces", "", b"").await.0, 405);
+    assert_eq!(send(Method::DELETE, "/api/v1/componentstatuses/etcd-0", "", b"").await.0, 405);
     assert_eq!(send(Method::PUT, MAPS, "application/json", b"{}").await.0, 405);
     let wrong = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x"}});
     assert_eq!(send(Method::POST, MAPS, "application/json", wrong.to_string().as_bytes()).await.0, 400);
@@ -214,5 +215,38 @@ async fn bad_requests_get_a_status_that_names_the_problem() {
         (code, message.as_str()),
         (501, "running commands in containers (pods/exec) is not modelled by kube-sim")
     );
+    world.cluster.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_have_the_forms_of_the_real_server() {
+    let world = world().await;
+    for path in ["/apis/nowhere.io/v1/things", "/apis/nowhere.io", "/foo", "/%ff/..//x"] {
+        let response = world.admin.send(world.request(Method::GET, path, None)).await.unwrap();
+        assert_eq!(response.status(), StatusCode::NOT_FOUND);
+        assert_eq!(&response.body()[..], b"404 page not found\n", "{path}");
+    }
+    let mut typo = config_map("typo");
+    typo["dta"] = json!({});
+    let response = world.admin.send(world.request(Method::POST, MAPS, Some(&typo))).await.unwrap();
+    assert_eq!(response.headers()["warning"], "299 - \"unknown field \\\"dta\\\"\"");
+    let mut request =
+        world.request(Method::PATCH, &format!("{MAPS}/typo"), Some(&json!([{"op": "remove", "path": "/x"}])));
+    request.headers_mut().insert("content-type", "application/json-patch+json".parse().unwrap());
+    let status: Value = serde_json::from_slice(world.admin.send(request).await.unwrap().body()).unwrap();
+    assert_eq!(status["message"], "the server rejected our request due to an error in our request");
+    assert_eq!((&status["code"], &status["details"]), (&json!(422), &json!({})));
+
+    let (_, components) = world.send(Method::GET, "/api/v1/componentstatuses", None).await;
+    let etcd = json!({"metadata": {"name": "etcd-0"},
+        "conditions": [{"type": "Healthy", "status": "True", "message": "ok"}]});
+    assert_eq!(components["items"][1]["metadata"], etcd["metadata"]);
+    assert_eq!(components["items"][1]["conditions"], etcd["conditions"]);
+    let (_, local) =
+        world.send(Method::GET, "/apis/apiregistration.k8s.io/v1/apiservices/v1.apps", None).await;
+    assert_eq!(local["status"]["conditions"][0]["reason"], "Local");
+    let refused = world.nobody.send(world.request(Method::GET, MAPS, None)).await.unwrap();
+    let refused: Value = serde_json::from_slice(refused.body()).unwrap();
+    assert_eq!(refused["details"], json!({"kind": "configmaps"}));
     world.cluster.shutdown().await;
 }

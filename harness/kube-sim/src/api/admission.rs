@@ -22,6 +22,7 @@ pub(super) fn name_problem(kind: &Kind, name: &str) -> Option<Cause> {
     };
     if kind.group == "rbac.authorization.k8s.io"
         || kind.is("certificates.k8s.io", "CertificateSigningRequest")
+        || kind.is("apiregistration.k8s.io", "APIService")
     {
         let bad = matches!(name, "." | "..") || name.contains(['/', '%']);
         return if bad { invalid("may not be '.' or '..' and may not contain '/' or '%'") } else { None };

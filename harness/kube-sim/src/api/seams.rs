@@ -46,11 +46,10 @@ impl Api {
     pub(super) fn patched(&self, kind: &Kind, before: &Value, patch: &Patch) -> Result<Value, Status> {
         let refused = |error: PatchError| match error {
             PatchError::Malformed(message) => Status::bad_request(message),
-            PatchError::Unprocessable(message) => {
-                let details = json!({"name": meta::name(before), "group": kind.group, "kind": kind.plural});
-                let message =
-                    format!("the server rejected our request due to an error in our request: {message}");
-                Status::new(422, "Invalid", message).with_details(details)
+            // The real server keeps why to itself.
+            PatchError::Unprocessable(_) => {
+                let message = "the server rejected our request due to an error in our request";
+                Status::new(422, "Invalid", message).with_details(json!({}))
             }
         };
         match patch {

@@ -93,14 +93,22 @@ async fn answer(
     let wanted = info.attributes();
     if !allows(&server.api, &caller, &wanted) {
         let message = denial(&caller, &wanted);
-        let details = serde_json::json!({"name": info.name, "group": info.group, "kind": info.resource});
-        return Err(Status::forbidden(message).with_details(details));
+        let mut details = serde_json::Map::new();
+        for (field, value) in [("name", &info.name), ("group", &info.group), ("kind", &info.resource)] {
+            if !value.is_empty() {
+                details.insert(field.to_owned(), value.as_str().into());
+            }
+        }
+        return Err(Status::forbidden(message).with_details(details.into()));
     }
     if !info.is_resource {
         return paths::answer(server, info, query, headers).await;
     }
     let registry = server.api.registry();
-    let kind = registry.find(&info.group, &info.version, &info.resource).ok_or_else(Status::no_such_path)?;
+    let Some(kind) = registry.find(&info.group, &info.version, &info.resource) else {
+        let known = paths::is_builtin(registry, &info.group);
+        return if known { Err(Status::no_such_path()) } else { Ok(render::page_not_found()) };
+    };
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
     // Logs are text whatever the client says that it takes.
     let accept = accept.filter(|_| info.subresource != "log");

@@ -8,10 +8,26 @@ use super::request_info::{Query, RequestInfo};
 use super::{Server, negotiate, render};
 use crate::auth::ISSUER;
 use crate::discovery;
+use crate::registry::Registry;
 use crate::status::Status;
 
-/// Answers a request about such a path.
+/// Answers a request about such a path. Of one that is not there the real server says so in a `Status` below the
+/// built-in APIs, and in plain text elsewhere.
 pub(super) async fn answer(
+    server: &Server,
+    info: &RequestInfo,
+    query: &Query,
+    headers: &HeaderMap,
+) -> Result<Response, Status> {
+    let answer = document(server, info, query, headers).await;
+    let missing = answer.as_ref().is_err_and(|status| *status == Status::no_such_path());
+    if missing && !is_known(server.api.registry(), &info.path) {
+        return Ok(render::page_not_found());
+    }
+    answer
+}
+
+async fn document(
     server: &Server,
     info: &RequestInfo,
     query: &Query,
@@ -67,6 +83,21 @@ pub(super) async fn answer(
         ["logs" | "debug", ..] => Err(Status::not_modelled(&format!("{path} of the API server"))),
         _ => Err(Status::no_such_path()),
     }
+}
+
+/// Whether a path is below an API that is built in.
+fn is_known(registry: &Registry, path: &str) -> bool {
+    let steps: Vec<&str> = path.split('/').skip(1).collect();
+    match steps.as_slice() {
+        ["api" | "version", ..] => true,
+        ["apis", group, ..] => is_builtin(registry, group),
+        _ => false,
+    }
+}
+
+/// Whether a group is built in: the core one, or one that no definition made.
+pub(super) fn is_builtin(registry: &Registry, group: &str) -> bool {
+    registry.all().iter().any(|kind| kind.builtin && kind.group == group)
 }
 
 fn health(steps: &[&str], query: &Query) -> Response {

@@ -75,6 +75,11 @@ pub(crate) fn text(code: StatusCode, body: impl Into<String>) -> Response {
     bytes(code, "text/plain; charset=utf-8", body.into().into_bytes(), false)
 }
 
+/// What the real server says of a path that nothing in it knows: clients tell it from an object that is not there.
+pub(crate) fn page_not_found() -> Response {
+    text(StatusCode::NOT_FOUND, "404 page not found\n")
+}
+
 /// A refusal.
 pub(crate) fn refusal(status: &Status) -> Response {
     let code = StatusCode::from_u16(status.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -93,8 +98,8 @@ pub(crate) fn refusal(status: &Status) -> Response {
 
 /// Adds a `Warning` header, which kubectl prints.
 pub(crate) fn warn(response: &mut Response, text: &str) {
-    let clean: String =
-        text.chars().filter(|c| !c.is_control()).map(|c| if c == '"' { '\'' } else { c }).collect();
+    let clean: String = text.chars().filter(|c| !c.is_control()).collect();
+    let clean = clean.replace('\\', "\\\\").replace('"', "\\\"");
     if let Ok(value) = HeaderValue::from_str(&format!("299 - \"{clean}\"")) {
         response.headers_mut().append("warning", value);
     }

@@ -40,7 +40,21 @@ pub(super) async fn answer(request: Request<'_>) -> Result<Response, Status> {
     if let Some(warning) = request.kind.custom.as_ref().and_then(|custom| custom.warning.as_deref()) {
         render::warn(&mut response, warning);
     }
+    if let Some(warning) = deprecation(&request.kind) {
+        render::warn(&mut response, warning);
+    }
     Ok(response)
+}
+
+/// What the real server says of built-in kinds that are on their way out.
+fn deprecation(kind: &Kind) -> Option<&'static str> {
+    match (kind.group.as_str(), kind.kind.as_str()) {
+        ("", "ComponentStatus") => Some("v1 ComponentStatus is deprecated in v1.19+"),
+        ("", "Endpoints") => {
+            Some("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice")
+        }
+        _ => None,
+    }
 }
 
 async fn dispatch(request: &Request<'_>) -> Result<Response, Status> {
@@ -52,6 +66,9 @@ async fn dispatch(request: &Request<'_>) -> Result<Response, Status> {
     };
     if !kind.stored {
         return question(request).await;
+    }
+    if sub == Sub::Main && !kind.verbs().contains(&info.verb.as_str()) {
+        return Err(Status::method_not_allowed());
     }
     match (info.verb.as_str(), sub) {
         ("get" | "patch" | "update", Sub::Main | Sub::Status | Sub::Scale | Sub::Approval) => {

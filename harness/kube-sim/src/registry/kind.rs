@@ -185,10 +185,11 @@ impl Kind {
     /// Verbs that discovery lists for the object itself.
     #[must_use]
     pub fn verbs(&self) -> &'static [&'static str] {
-        if self.stored {
-            &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
-        } else {
-            &["create"]
+        match (self.group.as_str(), self.kind.as_str()) {
+            _ if !self.stored => &["create"],
+            ("", "ComponentStatus") => &["get", "list"],
+            ("", "Namespace") => &["create", "delete", "get", "list", "patch", "update", "watch"],
+            _ => &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"],
         }
     }
 }

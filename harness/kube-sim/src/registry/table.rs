@@ -9,6 +9,7 @@ use super::kind::{Kind, Sub};
 const TABLE: &str = "
 # v1
 Binding bindings nq - - -
+ComponentStatus componentstatuses c - cs -
 ConfigMap configmaps n - cm -
 Endpoints endpoints n - ep -
 Event events n - ev -

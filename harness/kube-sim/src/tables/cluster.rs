@@ -17,6 +17,7 @@ pub(super) fn layout(group: &str, kind: &str) -> Option<(&'static str, Print)> {
         ("" | "events.k8s.io", "Event") => {
             ("Last Seen,Type,Reason,Object,Subobject*,Source*,Message,First Seen*,Count*,Name@*", event)
         }
+        ("", "ComponentStatus") => ("Name@,Status,Message,Error", component),
         ("", "Secret") => ("Name@,Type,Data,Age", secret),
         ("", "ConfigMap") => ("Name@,Data,Age", config_map),
         ("", "ServiceAccount") => ("Name@,Secrets,Age", service_account),
@@ -52,6 +53,17 @@ pub(super) fn layout(group: &str, kind: &str) -> Option<(&'static str, Print)> {
         }
         _ => return None,
     })
+}
+
+fn component(it: &Value, _now: Timestamp) -> Cells {
+    let healthy = list(&it["conditions"]).iter().find(|one| one["type"] == "Healthy");
+    let of = |field: &str| healthy.map_or("", |one| text(&one[field], ""));
+    let status = match of("status") {
+        "True" => "Healthy",
+        "False" => "Unhealthy",
+        _ => "Unknown",
+    };
+    vec![name(it), json!(status), json!(of("message")), json!(of("error"))]
 }
 
 fn condition<'a>(it: &'a Value, kind: &str) -> Option<&'a Value> {
