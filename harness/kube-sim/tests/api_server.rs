@@ -245,6 +245,14 @@ async fn answers_have_the_forms_of_the_real_server() {
     let (_, local) =
         world.send(Method::GET, "/apis/apiregistration.k8s.io/v1/apiservices/v1.apps", None).await;
     assert_eq!(local["status"]["conditions"][0]["reason"], "Local");
+    let (code, early) = world.send(Method::GET, &format!("{MAPS}?resourceVersion=99999999"), None).await;
+    assert_eq!((code.as_u16(), &early["reason"]), (504, &json!("Timeout")));
+    assert_eq!(early["details"]["causes"][0]["reason"], "ResourceVersionTooLarge");
+    assert_eq!(world.send(Method::GET, &format!("{MAPS}?resourceVersion=x"), None).await.0.as_u16(), 400);
+    let (_, schemas) = world.send(Method::GET, "/openapi/v3/api/v1", None).await;
+    let field =
+        &schemas["components"]["schemas"]["io.k8s.api.core.v1.PodSpec"]["properties"]["restartPolicy"];
+    assert_eq!(field["enum"], json!(["Always", "Never", "OnFailure"]));
     let refused = world.nobody.send(world.request(Method::GET, MAPS, None)).await.unwrap();
     let refused: Value = serde_json::from_slice(refused.body()).unwrap();
     assert_eq!(refused["details"], json!({"kind": "configmaps"}));

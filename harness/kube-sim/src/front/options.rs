@@ -1,10 +1,10 @@
 //! Options that come in the query or, for deletions, in the body.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::request_info::Query;
 use crate::api::{DeleteOptions, Propagation, meta};
-use crate::status::Status;
+use crate::status::{Cause, Status};
 
 /// Whether the request asks for a dry run.
 pub(super) fn dry_run(query: &Query) -> Result<bool, Status> {
@@ -21,6 +21,23 @@ pub(super) fn dry_run(query: &Query) -> Result<bool, Status> {
         }
     }
     Ok(asked)
+}
+
+/// Whether the revision that a read asks for has come; the real server waits three seconds for one that has not, this
+/// one says so at once.
+pub(super) fn reached(query: &Query, current: u64) -> Result<(), Status> {
+    let Some(text) = query.get("resourceVersion").filter(|text| !text.is_empty()) else { return Ok(()) };
+    let wanted: u64 = text.parse().map_err(|_| {
+        Status::bad_request(format!(
+            "invalid resource version: resourceVersion: Invalid value: \"{text}\": strconv.ParseUint: parsing \"{text}\": invalid syntax"
+        ))
+    })?;
+    if wanted <= current {
+        return Ok(());
+    }
+    let message = format!("Timeout: Too large resource version: {wanted}, current: {current}");
+    let cause = Cause::new("ResourceVersionTooLarge", "", "Too large resource version");
+    Err(Status::new(504, "Timeout", message).with_details(json!({"causes": [cause], "retryAfterSeconds": 1})))
 }
 
 fn propagation(text: &str) -> Result<Option<Propagation>, Status> {

@@ -158,7 +158,10 @@ impl Request<'_> {
             return Err(Status::method_not_allowed());
         }
         match self.info.verb.as_str() {
-            "get" => Ok(self.render(StatusCode::OK, api.get_sub(kind, sub, self.namespace(), name)?)),
+            "get" => {
+                options::reached(self.query, api.ledger().revision())?;
+                Ok(self.render(StatusCode::OK, api.get_sub(kind, sub, self.namespace(), name)?))
+            }
             "update" => {
                 let object = self.object()?;
                 let warnings = self.unknown_fields(sub, &object)?;
@@ -213,6 +216,7 @@ impl Request<'_> {
 
     fn list(&self) -> Result<Response, Status> {
         let api = &self.server.api;
+        options::reached(self.query, api.ledger().revision())?;
         let listed = api.list(&self.kind, self.namespace(), &self.selection()?)?;
         let shown = show::list(api, &self.kind, listed, self.accepted.form, self.include());
         Ok(render::value(StatusCode::OK, &shown, self.accepted.syntax, render::takes_gzip(self.headers)))

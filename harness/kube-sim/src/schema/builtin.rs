@@ -18,8 +18,8 @@ use schemars::JsonSchema;
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value, json};
 
-use super::merge_keys;
 use super::place::{Definitions, REF};
+use super::{enums, merge_keys};
 
 /// A definition that has a group, a version and a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +61,7 @@ fn collector() -> Collector {
     let mut all = Collector { generator, kinds: Vec::new() };
     collect!(all:
         core {
-            Binding, ConfigMap, Endpoints, Event, LimitRange, Namespace, Node, PersistentVolumeClaim,
+            Binding, ComponentStatus, ConfigMap, Endpoints, Event, LimitRange, Namespace, Node, PersistentVolumeClaim,
             PersistentVolume, Pod, PodTemplate, ReplicationController, ResourceQuota, Secret, ServiceAccount, Service,
         }
         apiregistration { APIService }
@@ -104,6 +104,7 @@ pub(super) fn generate() -> Builtin {
         tidy(name, definition);
     }
     merge_keys::annotate(&mut definitions);
+    enums::annotate(&mut definitions);
     for (named, name) in &collector.kinds {
         if let Some(Value::Object(definition)) = definitions.get_mut(name) {
             definition.insert(GVK.into(), gvk(*named));

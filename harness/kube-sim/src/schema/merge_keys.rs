@@ -128,7 +128,7 @@ const KEY_DEFAULTS: [(&str, &str, &str); 2] =
     [("core.v1.ContainerPort", "protocol", "TCP"), ("core.v1.ServicePort", "protocol", "TCP")];
 
 /// The full name of a definition that the tables name in short.
-fn full_name(short: &str) -> String {
+pub(super) fn full_name(short: &str) -> String {
     let elsewhere = ["apimachinery.", "apiextensions-apiserver.", "kube-aggregator."];
     let prefix =
         if elsewhere.iter().any(|start| short.starts_with(start)) { "io.k8s." } else { "io.k8s.api." };

@@ -3,6 +3,7 @@
 
 mod builtin;
 mod custom;
+mod enums;
 mod merge_keys;
 mod openapi;
 mod place;

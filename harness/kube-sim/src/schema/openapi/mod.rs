@@ -1,7 +1,7 @@
 //! What the API server publishes of its schemas under `/openapi`.
 //!
 //! Documents are made from the registry when they are asked for. Compared with a real server: paths of single watches
-//! (`/watch/…`) and connect operations are left out, and so are `enum` lists of fields.
+//! (`/watch/…`) and connect operations are left out.
 
 mod operations;
 mod v2;
