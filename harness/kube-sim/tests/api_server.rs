@@ -208,6 +208,13 @@ async fn bad_requests_get_a_status_that_names_the_problem() {
     assert_eq!(send(Method::DELETE, "/api/v1/namespaces", "", b"").await.0, 405);
     assert_eq!(send(Method::DELETE, "/api/v1/componentstatuses/etcd-0", "", b"").await.0, 405);
     assert_eq!(send(Method::PUT, MAPS, "application/json", b"{}").await.0, 405);
+    assert_eq!(send(Method::DELETE, "/api/v1/namespaces/kube-system", "", b"").await.0, 403);
+    let mut broken = secret("broken");
+    broken["data"]["a"] = json!("!!");
+    let (code, message) =
+        send(Method::POST, SECRETS, "application/json", broken.to_string().as_bytes()).await;
+    assert_eq!(code, 400);
+    assert!(message.ends_with("illegal base64 data at input byte 0"), "{message}");
     let wrong = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x"}});
     assert_eq!(send(Method::POST, MAPS, "application/json", wrong.to_string().as_bytes()).await.0, 400);
     let (code, message) = send(Method::POST, "/api/v1/namespaces/default/pods/x/exec", "", b"").await;

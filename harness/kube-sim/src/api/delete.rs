@@ -74,6 +74,9 @@ impl Api {
     ) -> Result<Value, Status> {
         let kind = target.kind;
         let live = Self::live(txn, target)?;
+        if kind.is("", "Namespace") && ["default", "kube-public", "kube-system"].contains(&target.name) {
+            return Err(Status::refused(kind, target.name, "this namespace may not be deleted"));
+        }
         check_preconditions(kind, &live, options)?;
         let mut object = live.clone();
         apply_propagation(&mut object, options.propagation);

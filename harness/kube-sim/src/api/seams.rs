@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use base64::engine::general_purpose::STANDARD;
+use base64::{DecodeError, Engine as _};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -103,6 +105,9 @@ impl Api {
                 if let Some(message) = validate::type_error(&self.0.schemas.of(&form), &form, object) {
                     return Err(Status::bad_request(message));
                 }
+                if kind.is("", "Secret") {
+                    check_base64(object)?;
+                }
                 Vec::new()
             }
         };
@@ -113,6 +118,22 @@ impl Api {
         }
         Err(Status::invalid(kind, meta::name(object), &causes))
     }
+}
+
+fn check_base64(secret: &Value) -> Result<(), Status> {
+    let texts = secret.get("data").and_then(Value::as_object).into_iter().flat_map(|data| data.values());
+    for text in texts.filter_map(Value::as_str) {
+        if let Err(error) = STANDARD.decode(text) {
+            let at = match error {
+                DecodeError::InvalidByte(at, _) | DecodeError::InvalidLastSymbol(at, _) => at,
+                DecodeError::InvalidLength(_) | DecodeError::InvalidPadding => text.len(),
+            };
+            return Err(Status::bad_request(format!(
+                "Secret in version \"v1\" cannot be handled as a Secret: illegal base64 data at input byte {at}"
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn custom_schema(kind: &Kind) -> Option<&Value> {
