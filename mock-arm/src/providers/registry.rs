@@ -126,11 +126,7 @@ impl Registry {
             Some((provider, spec))
         });
         let Some((provider, spec)) = modelled else { return Err(Refusal::not_modelled(&what)) };
-        let allowed = match target {
-            Target::Collection(_) => spec.list && verb == Verb::Get,
-            _ => spec.verbs.contains(&verb),
-        };
-        if !allowed {
+        if !allowed(spec, target, verb) {
             return Err(Refusal::method_not_allowed(method(verb), &format!("{}/{}", known.name, entry.name)));
         }
         Ok(Route { provider, spec, version, nearest })
@@ -215,6 +211,16 @@ fn entry(operation: &Operation) -> Entry {
         entry = entry.fact("code", error.code.as_ref());
     }
     entry
+}
+
+/// Lists are only read, whatever can be done to what they list; what is done to a namespace is an action.
+fn allowed(spec: &TypeSpec, target: &Target<'_>, verb: Verb) -> bool {
+    match target {
+        Target::Collection(_) => spec.list && verb == Verb::Get,
+        Target::Groups { .. } | Target::Namespaces { .. } | Target::Namespace { .. } => verb == Verb::Get,
+        Target::NamespaceAction { .. } => verb == Verb::Post,
+        _ => spec.verbs.contains(&verb),
+    }
 }
 
 fn method(verb: Verb) -> &'static str {

@@ -374,3 +374,17 @@ fn versions_newer_than_all_are_served_as_the_newest_unless_the_profile_is_strict
     assert!(strict.call_as(Verb::Get, &url, "2099-01-01", None).is_err());
     assert!(strict.call_as(Verb::Get, &strict.path("/resourceGroups"), "2024-11-01", None).is_ok());
 }
+
+#[test]
+fn lists_are_only_read() {
+    let cloud = Cloud::ready();
+    let body = json!({"location": "eastus"});
+    for path in ["/resourceGroups", "/providers", "/providers/Microsoft.Kubernetes"] {
+        let url = cloud.path(path);
+        for verb in [Verb::Head, Verb::Put, Verb::Patch, Verb::Delete, Verb::Post] {
+            let refusal = cloud.call_as(verb, &url, "2021-04-01", Some(&body)).unwrap_err();
+            assert_eq!(refusal.kind, Kind::MethodNotAllowed, "{verb:?} {path}");
+        }
+        assert!(cloud.call_as(Verb::Get, &url, "2021-04-01", None).is_ok(), "{path}");
+    }
+}
