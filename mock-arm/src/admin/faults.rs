@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use bytes::Bytes;
 use serde_json::{Value, json};
-use sim_core::faults::{Rule, RuleStatus};
+use sim_core::faults::{Effect, Rule, RuleStatus};
 use sim_core::journal::Entry;
 
 use super::problem::{Problem, parse};
@@ -34,6 +34,17 @@ pub(super) async fn add(
     let chance = rule.matcher.probability;
     if chance.is_some_and(|chance| !(0.0..=1.0).contains(&chance)) {
         return Err(Problem::invalid("the probability is not between 0 and 1", "give, for example, 0.5"));
+    }
+    if rule.id.is_empty() {
+        return Err(Problem::invalid("the id is empty", "leave 'id' out to get one"));
+    }
+    if let Effect::Respond { status, .. } = rule.effect
+        && !(200..=599).contains(&status)
+    {
+        return Err(Problem::invalid(
+            format!("{status} is no status of a reply"),
+            "give one from 200 to 599",
+        ));
     }
     let id = rule.id.clone();
     world.faults.add(rule);
@@ -64,7 +75,7 @@ pub(super) async fn remove(
     if removed == 0 {
         return Err(Problem::not_found(
             format!("there is no fault rule '{id}'"),
-            "GET /v1/faults lists the rules",
+            "`dryarc fault list` (GET /v1/faults) shows the rules",
         ));
     }
     world.journal.record(Entry::new("control", "faults-cleared").fact("rule", id));

@@ -110,7 +110,9 @@ async fn fault_rules_are_added_listed_and_removed() {
     assert_eq!(call(&world, "DELETE", "/v1/faults/fault-1", "").await.0, 404);
     assert_eq!(call(&world, "DELETE", "/v1/faults", "").await.1["removed"], 1);
     let chance = r#"{"hook":"before","effect":"reset","match":{"probability":2}}"#;
-    for wrong in ["{}", "[]", r#"{"hook":"nowhere","effect":"reset"}"#, chance] {
+    let nameless = r#"{"id":"","hook":"before","effect":"reset"}"#;
+    let status = r#"{"hook":"before","effect":"respond","status":9999,"code":"x","message":"y"}"#;
+    for wrong in ["{}", "[]", r#"{"hook":"nowhere","effect":"reset"}"#, chance, nameless, status] {
         assert_eq!(call(&world, "POST", "/v1/faults", wrong).await.0, 400, "{wrong}");
     }
 }
