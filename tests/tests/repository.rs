@@ -20,6 +20,7 @@ const ROOT_ENTRIES: &[&str] = &[
     "mock-arm",
     "tests",
     // The usual files.
+    ".cargo",
     ".ci",
     ".git",
     ".github",

@@ -12,7 +12,7 @@ pub enum BadMode {
     #[error("'{0}' is no clock: write real, scaled, instant or manual")]
     Name(String),
     /// No such speed.
-    #[error("a clock cannot run at speed {0}: write a positive number up to 1000000")]
+    #[error("a clock cannot run at speed {0}: write a number from 0.001 to 1000000")]
     Speed(f64),
     /// The mode has a speed of its own.
     #[error("a clock that is '{0}' has no speed of its own: leave the speed out, or use scaled")]
@@ -24,7 +24,7 @@ pub enum BadMode {
 /// # Errors
 /// [`BadMode`] for an unknown name, a speed that is none, or a speed for a clock that has none.
 pub fn mode(name: Option<&str>, speed: Option<f64>, default: Mode) -> Result<Mode, BadMode> {
-    if let Some(speed) = speed.filter(|speed| !(speed.is_finite() && *speed > 0.0 && *speed <= 1e6)) {
+    if let Some(speed) = speed.filter(|speed| !(0.001..=1e6).contains(speed)) {
         return Err(BadMode::Speed(speed));
     }
     let alone = |mode: Mode| match speed {
@@ -59,7 +59,7 @@ mod tests {
         assert_eq!(mode(Some("manual"), None, default), Ok(Mode::Manual));
         assert_eq!(mode(Some("scaled"), Some(5.0), default), Ok(Mode::Scaled { speed: 5.0 }));
         assert!(matches!(mode(Some("real"), Some(5.0), default), Err(BadMode::Pointless(_))));
-        for speed in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e9] {
+        for speed in [0.0, 1e-300, -1.0, f64::NAN, f64::INFINITY, 1e9] {
             assert!(matches!(mode(None, Some(speed), default), Err(BadMode::Speed(_))), "{speed}");
         }
     }

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use crate::clock::Clock;
 
 /// How many events are kept; older ones are dropped and counted.
-const LIMIT: usize = 100_000;
+const LIMIT: usize = 25_000;
 
 /// One thing that happened.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -14,6 +14,9 @@ use sim_core::journal::Entry;
 use super::problem::{Problem, parse};
 use crate::world::World;
 
+/// Slower would make every pause longer than anybody waits.
+const SLOWEST: f64 = 0.001;
+
 /// Faster would make one tick of a timer longer than a day.
 const FASTEST: f64 = 1e6;
 
@@ -70,10 +73,10 @@ fn mode_of(setting: &Setting) -> Result<Mode, Problem> {
         Some("instant") => lone(Mode::Instant),
         Some("manual") => lone(Mode::Manual),
         Some("scaled") | None => match setting.speed {
-            Some(speed) if speed > 0.0 && speed <= FASTEST => Ok(Mode::Scaled { speed }),
+            Some(speed) if (SLOWEST..=FASTEST).contains(&speed) => Ok(Mode::Scaled { speed }),
             Some(speed) => Err(Problem::invalid(
                 format!("{speed} is no speed"),
-                format!("give world seconds per second: above 0, at most {FASTEST}"),
+                format!("give world seconds per second: from {SLOWEST} to {FASTEST}"),
             )),
             None => Err(Problem::invalid("the speed is missing", r#"send, for example, {"speed":60}"#)),
         },

@@ -16,6 +16,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -40,6 +41,9 @@ use crate::providers::seam::{Actor, Call, Query, Verb};
 use crate::providers::target::Target;
 use crate::surfaces::identity::tokens::{Caller, CallerKind};
 use crate::surfaces::{self, Surface, SurfaceReply, SurfaceRequest};
+
+/// How long a client may take to send its body, in wall time.
+const BODY_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Answers one request.
 pub(super) async fn serve(State(front): State<Arc<Front>>, request: Request) -> Response {
@@ -72,7 +76,8 @@ async fn exchange(front: &Front, request: Request) -> Response {
     let mut record = Record::new(&front.world.journal, head.method.as_str(), address.host(), &path);
     record.correlation = ids.correlation().to_owned();
 
-    let body = body::read(&head.headers, body).await;
+    let reading = body::read(&head.headers, body);
+    let body = front.world.clock.wall_timeout(BODY_PATIENCE, reading).await.unwrap_or(Err(BodyError::Broken));
     let surface = surfaces::classify(address.host(), &path);
     record.surface = name_of(surface);
     let exchange = Exchange { front, head: &head, address: &address, path: &path, query };
@@ -116,12 +121,11 @@ fn verb_of(method: &Method) -> Option<Verb> {
 
 /// `YYYY-MM-DD` with one of the suffixes that Azure uses.
 fn is_version(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let date = bytes.len() >= 10
-        && bytes.iter().take(10).enumerate().all(|(at, byte)| match at {
-            4 | 7 => *byte == b'-',
-            _ => byte.is_ascii_digit(),
-        });
+    let shaped = text
+        .as_bytes()
+        .get(..10)
+        .is_some_and(|date| date.get(4) == Some(&b'-') && date.get(7) == Some(&b'-'));
+    let date = shaped && text.get(..10).is_some_and(|date| date.parse::<jiff::civil::Date>().is_ok());
     let suffixes = ["", "-preview", "-alpha", "-beta", "-rc", "-privatepreview"];
     date && text.get(10..).is_some_and(|rest| suffixes.iter().any(|one| one.eq_ignore_ascii_case(rest)))
 }
@@ -140,7 +144,9 @@ fn version<'q>(query: &'q Query<'_>) -> Result<&'q str, Refusal> {
     Err(Refusal::gateway(Kind::Invalid, "InvalidApiVersionParameter", text))
 }
 
+/// The JSON of a body, if it has any. Some clients put a byte order mark before it.
 fn parse(body: &[u8]) -> Result<Option<Value>, Refusal> {
+    let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
     if body.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
     }
