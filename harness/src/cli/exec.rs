@@ -25,8 +25,10 @@ Examples:
   dryarc exec -- ./my-onboarding.sh
   dryarc exec --subscription 11111111-2222-3333-4444-555555555555 -- ./script-with-fixed-ids.sh
 
-The command finds the Azure CLI logged in, KUBECONFIG pointing at the cluster, and proxy and certificate variables that
-make Python, Go, Node, Java, .NET, curl and git find the world instead of Azure. `dryarc env --explain` shows them all.
+The command finds the Azure CLI logged in, KUBECONFIG pointing at the cluster, and proxy and
+certificate variables that make Python, Go, Node, Java, .NET, curl and git find the world instead
+of Azure. `dryarc env --explain` shows them all.
+
 The exit code is the command's own.")]
 pub(super) struct Exec {
     #[command(flatten)]

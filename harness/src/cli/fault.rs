@@ -42,8 +42,10 @@ Examples:
   dryarc fault add rule.yaml
   dryarc fault add --rule '{hook: wire, match: {facts: {host: management.azure.com}, nth: [1]}, effect: reset}'
 
-Hooks: wire, before, after, settle, kubelet. Effects: delay (millis), respond (status, code, message, retryAfter), reset,
-hang, refuse, fail (code, message), stuck. `match` may have facts, nth, from, until, probability.")]
+Hooks: wire, before, after, settle, kubelet.
+Effects: delay (millis), respond (status, code, message, retryAfter), reset, hang, refuse,
+fail (code, message), stuck.
+`match` may have facts, nth, from, until, probability.")]
     Add {
         /// A file with the rule (YAML or JSON); `-` reads standard input
         #[arg(value_name = "FILE", required_unless_present = "rule", conflicts_with = "rule")]
@@ -75,9 +77,7 @@ impl Fault {
                     (None, Some(file)) => read(&file)?,
                     (None, None) => String::new(),
                 };
-                let rule: Value = serde_saphyr::from_str(&text).map_err(|error| {
-                    CliError::usage(format!("the rule is neither YAML nor JSON:\n{error}"))
-                })?;
+                let rule = parse(&text)?;
                 let added: Value = control.send(Method::POST, "/v1/faults", &rule).await?;
                 output::say(&format!("added {}", added["id"].as_str().unwrap_or("the rule")));
             }
@@ -94,8 +94,20 @@ impl Fault {
     }
 }
 
+fn parse(text: &str) -> Result<Value, CliError> {
+    serde_saphyr::from_str(text).map_err(|error| {
+        let error = error.to_string();
+        let reason = error.strip_prefix("error: ").unwrap_or(&error).trim_end();
+        CliError::usage(format!("the rule is neither YAML nor JSON: {reason}"))
+            .next("compare it with the examples of `dryarc fault add --help`")
+    })
+}
+
 fn read(file: &Path) -> Result<String, CliError> {
-    let failed = |error: std::io::Error| CliError::usage(format!("cannot read {}: {error}", file.display()));
+    let failed = |error: std::io::Error| {
+        CliError::usage(format!("cannot read {}: {error}", file.display()))
+            .next("name a file with a rule, `-` for standard input, or give --rule")
+    };
     let mut text = String::new();
     if file == Path::new("-") {
         std::io::stdin().lock().take(LARGEST).read_to_string(&mut text).map_err(failed)?;
@@ -114,4 +126,18 @@ fn people(list: &[Value]) -> String {
     };
     let rows: Vec<Vec<String>> = list.iter().map(row).collect();
     table(&["ID", "HOOK", "EFFECT", "MATCHED", "FIRED", "LAST MISS"], &rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_that_cannot_be_read_says_so_once() {
+        let error = parse("{").unwrap_err();
+        let text = error.to_string();
+        assert_eq!(error.exit, Exit::Usage);
+        assert_eq!(text.matches("error:").count(), 1, "{text}");
+        assert!(text.contains("next: "), "{text}");
+    }
 }

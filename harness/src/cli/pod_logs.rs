@@ -75,9 +75,13 @@ async fn find(client: &kube::Client, wanted: &Wanted<'_>) -> Result<Pod, CliErro
     let found = pods.iter().find(named(true)).or_else(|| pods.iter().find(named(false)));
     found.cloned().ok_or_else(|| {
         let names: Vec<&str> = pods.iter().filter_map(|pod| pod.metadata.name.as_deref()).collect();
-        let there = if names.is_empty() { "no pods".to_owned() } else { names.join(", ") };
+        let next = if names.is_empty() {
+            "that namespace has no pods; name another with --namespace".to_owned()
+        } else {
+            format!("choose one of these: {}", names.join(", "))
+        };
         let what = format!("no pod in namespace '{}' begins with '{}'", wanted.namespace, wanted.name);
-        CliError::new(Exit::NotFound, what).next(format!("choose one of these: {there}"))
+        CliError::new(Exit::NotFound, what).next(next)
     })
 }
 

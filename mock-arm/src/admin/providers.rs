@@ -43,7 +43,7 @@ fn find(name: &str) -> Result<&'static Namespace, Problem> {
     catalog::find(name).ok_or_else(|| {
         Problem::not_found(
             format!("there is no namespace '{name}'"),
-            "GET /v1/providers lists the namespaces",
+            "`dryarc provider list` (GET /v1/providers) shows the namespaces",
         )
     })
 }
