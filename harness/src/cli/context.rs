@@ -1,5 +1,7 @@
 //! What every command starts from.
 
+use std::time::Duration;
+
 use clap::ArgMatches;
 use clap::parser::ValueSource;
 use sim_core::clock::Clock;
@@ -8,6 +10,10 @@ use super::CliError;
 use crate::client_env::OuterEnv;
 use crate::control::Control;
 use crate::state::{StateError, StateHome, WorldName, WorldRecord};
+
+/// How often, and how long apart, a world that does not answer is looked at again.
+const ENDING_TRIES: u32 = 50;
+const ENDING_PAUSE: Duration = Duration::from_millis(20);
 
 /// The surroundings of a command.
 #[derive(Debug)]
@@ -82,6 +88,19 @@ impl Context {
     /// When it is not running, or cannot be used from here.
     pub fn control(&self) -> Result<Control, CliError> {
         self.running().map(|record| Control::new(&record))
+    }
+
+    /// The error to report when the world that is meant ended while it was being used: its process may take a moment to die. `None`
+    /// when it is still there.
+    pub(super) async fn ended_meanwhile(&self) -> Option<CliError> {
+        for _ in 0..ENDING_TRIES {
+            match self.find() {
+                Err(error @ StateError::NotRunning(_)) => return Some(error.into()),
+                Err(_) => return None,
+                Ok(_) => self.clock.wall_sleep(ENDING_PAUSE).await,
+            }
+        }
+        None
     }
 
     /// Where the value of an option came from; `None` when it is the default.

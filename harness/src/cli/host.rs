@@ -6,7 +6,8 @@ use super::{CliError, Context};
 use crate::state::Claim;
 use crate::world::{HostOptions, Hosted};
 
-/// Starts the planned world in its folder.
+/// Starts the planned world in its folder. A signal that comes first lets the start come to its end, which takes a moment, and
+/// takes the world down again: the start's file writers would otherwise outlive it. A second signal does not wait.
 ///
 /// # Errors
 /// When it cannot be started, or a signal comes first; nothing is left then.
@@ -24,10 +25,19 @@ pub(super) async fn start(
         let options = HostOptions { temporary, origins: planned.origins, outer: context.outer.clone() };
         Ok::<_, CliError>(Hosted::start(claim, config, options).await?)
     };
-    tokio::select! {
-        hosted = Box::pin(starting) => hosted,
-        asked = signals.next() => Err(asked.error()),
+    let mut starting = Box::pin(starting);
+    let asked = tokio::select! {
+        hosted = &mut starting => return hosted,
+        asked = signals.next() => asked,
+    };
+    let started = tokio::select! {
+        hosted = starting => hosted.ok(),
+        _ = signals.next() => None,
+    };
+    if let Some(hosted) = started {
+        end(hosted, signals).await;
     }
+    Err(asked.error())
 }
 
 /// Waits until the world is asked to end, by signal or by its control interface (`None`).

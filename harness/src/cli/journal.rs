@@ -45,6 +45,11 @@ pub(super) struct Journal {
 }
 
 impl Journal {
+    /// Whether this goes on until it is interrupted.
+    pub(super) fn follows(&self) -> bool {
+        self.follow
+    }
+
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let control = context.control()?;
         if !self.follow {

@@ -47,6 +47,11 @@ pub(super) struct Logs {
 }
 
 impl Logs {
+    /// Whether this goes on until it is interrupted.
+    pub(super) fn follows(&self) -> bool {
+        self.follow
+    }
+
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let record = context.running()?;
         if self.name == "world" {

@@ -182,9 +182,18 @@ async fn dispatch(command: Command, context: Context) -> Result<Exit, CliError> 
         }
         command => command,
     };
+    let follows = match &command {
+        Command::Logs(logs) => logs.follows(),
+        Command::Journal(journal) => journal.follows(),
+        _ => false,
+    };
     tokio::select! {
-        result = Box::pin(simple(command, &context)) => result,
-        asked = signals.next() => Err(asked.error()),
+        result = Box::pin(simple(command, &context)) => match result {
+            Err(error) if error.exit == Exit::Unusable => Err(context.ended_meanwhile().await.unwrap_or(error)),
+            other => other,
+        },
+        // Whoever follows stops it so; there is nothing to complain about.
+        asked = signals.next() => if follows { Ok(asked.exit()) } else { Err(asked.error()) },
     }
 }
 

@@ -79,7 +79,7 @@ impl Api {
             // The real server cuts the prefix so that five letters fit into 63.
             let prefix: String = prefix.chars().take(58).collect();
             for _ in 0..NAME_TRIES {
-                let name = format!("{prefix}{}", self.name_suffix());
+                let name = format!("{prefix}{}", self.name_suffix(&prefix));
                 let free = Self::stored(txn, kind, &kind.key(namespace, &name)).is_none();
                 meta::metadata(object).insert("name".into(), name.into());
                 if free {

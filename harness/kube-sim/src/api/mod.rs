@@ -5,6 +5,7 @@
 
 mod caller;
 mod meta_update;
+mod names;
 mod options;
 mod read;
 mod selector;
@@ -38,12 +39,10 @@ use crate::status::Status;
 
 pub use crate::registry::Sub;
 pub use caller::Caller;
+use names::Names;
 pub use options::{DeleteOptions, Listed, Patch, PatchOptions, Propagation, Selection, WriteOptions};
 pub(crate) use read::prefix as key_prefix;
 pub use selector::{FieldSelector, LabelSelector};
-
-/// The letters of generated names: no vowels, so that no words come out.
-const NAME_LETTERS: &str = "bcdfghjklmnpqrstvwxz2456789";
 
 /// The API of one cluster. Cheap to clone; clones are the same cluster.
 #[derive(Clone)]
@@ -56,7 +55,7 @@ struct Inner {
     journal: Journal,
     seed: Seed,
     uids: Stream,
-    names: Stream,
+    names: Names,
     schemas: Schemas,
     /// Told about every write, with a guard that keeps the world from moving on before it is dealt with.
     listener: OnceLock<UnboundedSender<Busy>>,
@@ -79,7 +78,7 @@ impl Api {
             journal,
             seed,
             uids: seed.stream(&format!("kube/{name}/uid")),
-            names: seed.stream(&format!("kube/{name}/name")),
+            names: Names::new(name, seed),
             schemas: Schemas::new(),
             listener: OnceLock::new(),
         }))
@@ -138,10 +137,11 @@ impl Api {
         self.0.registry.by_kind(group, kind).ok_or_else(Status::no_such_path)
     }
 
-    /// Five letters for a generated name.
+    /// Five letters behind `prefix` for a generated name. The n-th name of a prefix depends on the seed only, whatever else is
+    /// named in between.
     #[must_use]
-    pub fn name_suffix(&self) -> String {
-        self.0.names.text(5, NAME_LETTERS)
+    pub fn name_suffix(&self, prefix: &str) -> String {
+        self.0.names.suffix(prefix)
     }
 
     /// Changes of a kind that come after revision `from`, in storage form: keys are `namespace/name` or `name`.

@@ -63,7 +63,7 @@ fn mount_token(api: &Api, pod: &mut Value) {
     let present = pod["spec"]["volumes"].as_array().and_then(|list| list.iter().find(|v| is_token(v)));
     let (volume, add) = match present {
         Some(volume) => (meta::text(volume, "/name").to_owned(), false),
-        None => (format!("kube-api-access-{}", api.name_suffix()), true),
+        None => (format!("kube-api-access-{}", api.name_suffix("kube-api-access-")), true),
     };
     let mut used = false;
     for list in ["initContainers", "containers"] {
