@@ -87,7 +87,8 @@ impl Fault {
                     None => "/v1/faults".into(),
                 };
                 let answer: Value = control.send(Method::DELETE, &path, &Value::Null).await?;
-                output::say(&format!("removed {} fault rule(s)", answer["removed"]));
+                let rules = if answer["removed"] == 1 { "rule" } else { "rules" };
+                output::say(&format!("removed {} fault {rules}", answer["removed"]));
             }
         }
         Ok(Exit::Ok)

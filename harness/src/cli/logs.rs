@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::output::print_while_read;
+use super::output::{print_while_read, say};
 use super::pod_logs::{self, Wanted};
 use super::{CliError, Context, Exit, up};
 use crate::state::WorldRecord;
@@ -82,6 +82,9 @@ impl Logs {
             let (text, end) = read_from(&path, position).map_err(|e| unreadable(&path, &e))?;
             if !print_while_read(&text) {
                 return Ok(());
+            }
+            if end == 0 && !self.follow {
+                say("nothing is logged yet; a world started with `dryarc up -v --detach` logs more");
             }
             let more = end > position;
             position = end;

@@ -128,7 +128,9 @@ pub(super) fn reporter() -> Reporter {
 pub(super) fn failed(error: DriverError) -> CliError {
     let place = if error.place.is_empty() { String::new() } else { format!(", {}", error.place) };
     let what = format!("{}: {}\n  where: stage '{}'{place}", error.code, error.what, error.stage);
-    CliError::failed(what).next(error.next)
+    let missing = matches!(error.arm_code.as_deref(), Some("ResourceNotFound" | "ResourceGroupNotFound"));
+    let exit = if missing { Exit::NotFound } else { Exit::Failed };
+    CliError::new(exit, what).next(error.next)
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ pub(super) struct WorldArgs {
     /// How the cluster is made: embedded, kind or context=NAME [default: embedded]
     #[arg(long, env = "DRYARC_CLUSTER", value_name = "KIND")]
     cluster: Option<Backend>,
-    /// World seconds per second of yours [default: 60]
+    /// World seconds per second of yours [default: 60; the quickstart jumps instead]
     #[arg(long, env = "DRYARC_SPEED", value_name = "N", allow_negative_numbers = true)]
     speed: Option<f64>,
     /// How the clock moves: real, scaled, instant (jumps to what you wait for) or manual (only `clock advance` moves it)

@@ -72,7 +72,7 @@ impl Driver {
             return Ok(());
         }
         let what = format!("The connected cluster {name} was not found in resource group {group}");
-        let next = "see what there is: az connectedk8s list; agents without a resource are removed by the next connect";
+        let next = "see what there is: dryarc list (or az connectedk8s list); agents without a resource are removed by the next connect";
         let mut error = DriverError::new(Stage::Match, Code::NOT_FOUND, what, next);
         error.arm_code = Some("ResourceNotFound".into());
         Err(error)

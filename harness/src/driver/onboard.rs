@@ -264,7 +264,9 @@ impl Driver {
             "The kubernetes cluster you are trying to onboard is already onboarded to the resource group {owner_group} \
              with resource name {owner}"
         );
-        let next = format!("disconnect it first: az connectedk8s delete -n {owner} -g {owner_group}");
+        let next = format!(
+            "disconnect it first: dryarc offboard --name {owner} --resource-group {owner_group} (az connectedk8s delete does the same)"
+        );
         Err(DriverError::new(Stage::Existing, Code::ALREADY_ONBOARDED, what, next))
     }
 

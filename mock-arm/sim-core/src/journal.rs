@@ -25,7 +25,7 @@ pub struct Event {
     pub seq: u64,
     /// The world's time.
     pub time: Timestamp,
-    /// Who did it: `arm`, `gateway`, `kubelet`, `agent/config-agent`, …
+    /// Who did it: `arm`, `entra`, `data-plane`, `gateway`, `faults`, …
     pub actor: String,
     /// The actor's own count, from 1.
     pub actor_seq: u64,
