@@ -174,7 +174,9 @@ impl Journal {
             state.events.pop_front();
         }
         drop(state);
-        self.head.send_replace(seq);
+        if self.head.receiver_count() > 0 {
+            self.head.send_replace(seq);
+        }
         seq
     }
 
@@ -197,8 +199,11 @@ impl Journal {
     /// Waits until there is an event behind position `after`.
     pub async fn changed(&self, after: u64) {
         let mut head = self.head.subscribe();
-        // The sender lives as long as this journal.
-        let _ = head.wait_for(|seq| *seq > after).await;
+        // Only subscribers are told, so what came before the subscription is looked up.
+        while self.lock().seq <= after {
+            // The sender lives as long as this journal.
+            let _ = head.changed().await;
+        }
     }
 }
 
@@ -206,6 +211,19 @@ impl Journal {
 mod tests {
     use super::*;
     use crate::clock::Mode;
+
+    #[tokio::test]
+    async fn a_reader_is_woken_by_what_came_before_it_waited_and_by_what_comes_after() {
+        let journal = Journal::new(Clock::new(Mode::Manual, Timestamp::UNIX_EPOCH));
+        journal.record(Entry::new("arm", "request"));
+        journal.changed(0).await;
+        let reader = journal.clone();
+        let woken = tokio::spawn(async move { reader.changed(1).await });
+        tokio::task::yield_now().await;
+        assert!(!woken.is_finished());
+        journal.record(Entry::new("arm", "request"));
+        woken.await.unwrap();
+    }
 
     #[test]
     fn events_are_counted_by_actor_and_filtered() {

@@ -120,7 +120,11 @@ impl Inner {
 
     pub(super) fn touch(&self, state: &mut State) {
         state.activity += 1;
-        self.activity.send_replace(state.activity);
+        // Waking nobody costs more than asking whether there is anybody. Who subscribes later reads the state under the lock that is
+        // held here, so nothing is missed.
+        if self.activity.receiver_count() > 0 {
+            self.activity.send_replace(state.activity);
+        }
     }
 
     pub(super) fn announce(&self, state: &State) {
