@@ -214,7 +214,7 @@ fn a_world_whose_owner_was_killed_is_cleaned_up_by_the_next_command() {
     let text = std::fs::read_to_string(sandbox.state().join("worlds/default/world.json")).unwrap();
     let world: Value = serde_json::from_str(&text).unwrap();
     let pid = world["pid"].as_u64().unwrap();
-    let killed = sandbox.prepare_program("/bin/kill".as_ref(), ["-9", &pid.to_string()]).status();
+    let killed = sandbox.prepare_program("/bin/sh".as_ref(), ["-c", &format!("kill -9 {pid}")]).status();
     assert!(killed.unwrap().success());
     let status = run(&sandbox, &["status"]);
     assert_eq!(status.code, 3, "{}", status.stderr);

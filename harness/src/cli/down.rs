@@ -7,7 +7,7 @@ use rustix::process::Signal;
 
 use super::{CliError, Context, Exit, output};
 use crate::control::Control;
-use crate::state::{StateError, WorldName, signal_process};
+use crate::state::{StateError, WorldName, WorldRecord, signal_process};
 
 /// How long a world may take to end in order, and how long to end at all.
 const PATIENCE: [(Duration, Signal); 2] =
@@ -57,13 +57,13 @@ async fn end(context: &Context, name: &WorldName) -> Result<(), CliError> {
     // A world that does not listen is asked by signal below.
     let mut asked = Control::new(&record).shutdown().await.is_ok();
     for (patience, signal) in PATIENCE {
-        if asked && gone(context, name, patience).await {
+        if asked && gone(context, &record, patience).await {
             output::say(&format!("world '{name}' has ended"));
             return Ok(());
         }
         asked = signal_process(record.owner, signal);
     }
-    if gone(context, name, PATIENCE[1].0).await {
+    if gone(context, &record, PATIENCE[1].0).await {
         output::say(&format!("world '{name}' did not end in order and was killed"));
         return Ok(());
     }
@@ -71,10 +71,12 @@ async fn end(context: &Context, name: &WorldName) -> Result<(), CliError> {
     Err(CliError::new(Exit::Unusable, what).next("end that process yourself"))
 }
 
-/// Whether the world is gone within `patience`; what a killed one left behind is removed.
-async fn gone(context: &Context, name: &WorldName, patience: Duration) -> bool {
+/// Whether the world and its process are gone within `patience`; what a killed one left behind is removed.
+async fn gone(context: &Context, record: &WorldRecord, patience: Duration) -> bool {
+    let ended = || matches!(context.home.find(&record.name), Err(StateError::NotRunning(_)));
     let watch = async {
-        while !matches!(context.home.find(name), Err(StateError::NotRunning(_))) {
+        // The folder goes first, its owner a moment later.
+        while !ended() || record.owner.alive() {
             context.clock.wall_sleep(PAUSE).await;
         }
     };
