@@ -71,25 +71,10 @@ impl DriverError {
                 "look at the object named here with kubectl".to_owned(),
             ),
             other => (
-                format!("{summary}: {}", chain(other)),
+                format!("{summary}: {}", sim_core::net::chain(other)),
                 "check that the kubeconfig's current context points at a running cluster".to_owned(),
             ),
         };
         Self::new(stage, code, what, next).at(place)
     }
-}
-
-/// An error with what caused it, on one line.
-pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut current = error.source();
-    while let Some(cause) = current {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        current = cause.source();
-    }
-    text
 }

@@ -109,8 +109,9 @@ impl NetError {
     }
 }
 
-/// An error with everything that caused it, on one line.
-pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+/// An error with everything that caused it, on one line. A cause that the text already names is not repeated.
+#[must_use]
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut current = error.source();
     while let Some(cause) = current {

@@ -34,7 +34,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 pub use self::client::HttpClient;
 pub use self::connector::{Connector, NetStream};
 pub use self::dial::{Io, Stream};
-pub use self::error::NetError;
+pub use self::error::{NetError, chain};
 pub use self::proxy::{Proxy, ProxyRules, ProxyScheme};
 
 /// One client's view of the network. Cheap to clone.
