@@ -80,7 +80,7 @@ impl Follower {
         for event in self.journal.read(&all) {
             self.seen = self.seen.max(event.seq);
             if self.filter.accepts(&event)
-                && let Ok(mut line) = serde_json::to_vec(&*event)
+                && let Ok(mut line) = serde_json::to_vec(&event)
             {
                 line.push(b'\n');
                 self.ready.push_back(line.into());

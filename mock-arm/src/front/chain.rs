@@ -18,7 +18,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{Request, State};
 use axum::response::Response;
 use bytes::Bytes;
@@ -26,6 +26,7 @@ use futures::FutureExt as _;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
+
 use serde_json::Value;
 use sim_core::faults::Hook;
 
@@ -72,12 +73,11 @@ async fn exchange(front: &Front, request: Request) -> Response {
     let address = Address::of(&head);
     let path = collapse(head.uri.path());
     let query = head.uri.query().unwrap_or_default();
-    let ids = Ids::draw(&front.ids, &head.headers);
+    let ids = Ids::draw(&front.ids, &head.headers, &front.stamp(front.world.clock.wall()));
     let mut record = Record::new(&front.world.journal, head.method.as_str(), address.host(), &path);
-    record.correlation = ids.correlation().to_owned();
+    record.correlation = ids.correlation().into();
 
-    let reading = body::read(&head.headers, body);
-    let body = front.world.clock.wall_timeout(BODY_PATIENCE, reading).await.unwrap_or(Err(BodyError::Broken));
+    let body = receive(front, &head, body).await;
     let surface = surfaces::classify(address.host(), &path);
     record.surface = name_of(surface);
     let exchange = Exchange { front, head: &head, address: &address, path: &path, query };
@@ -91,8 +91,17 @@ async fn exchange(front: &Front, request: Request) -> Response {
     if surface == Surface::Arm {
         render::common(response.headers_mut());
     }
-    ids.write(response.headers_mut(), &front.stamp(front.world.clock.wall()));
+    ids.write(response.headers_mut());
     response
+}
+
+/// The body's bytes. Who announced none is not waited for.
+async fn receive(front: &Front, head: &Parts, body: Body) -> Result<Bytes, BodyError> {
+    if body.is_end_stream() {
+        return Ok(Bytes::new());
+    }
+    let reading = body::read(&head.headers, body);
+    front.world.clock.wall_timeout(BODY_PATIENCE, reading).await.unwrap_or(Err(BodyError::Broken))
 }
 
 fn name_of(surface: Surface) -> &'static str {

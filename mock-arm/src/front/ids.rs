@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use jiff::Timestamp;
 use sim_core::seed::Stream;
-use uuid::Uuid;
 
 const REQUEST: HeaderName = HeaderName::from_static("x-ms-request-id");
 const CORRELATION: HeaderName = HeaderName::from_static("x-ms-correlation-request-id");
@@ -32,27 +32,31 @@ impl Stamp {
 #[derive(Debug)]
 pub(super) struct Ids {
     request: HeaderValue,
+    routing: HeaderValue,
     correlation: HeaderValue,
     client: Option<HeaderValue>,
-    id: Uuid,
 }
 
 impl Ids {
     /// Draws an id; the correlation id is the caller's, if there is one. The caller's own request id comes back only
-    /// when it asks for that.
-    pub(super) fn draw(ids: &Stream, headers: &HeaderMap) -> Self {
-        let id = ids.uuid();
-        let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
-        let text = id.hyphenated().encode_lower(&mut text);
-        // Hexadecimal digits and hyphens always are a header value.
-        let request = HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""));
+    /// when it asks for that. The region in the routing id says that this is a simulation.
+    pub(super) fn draw(ids: &Stream, headers: &HeaderMap, stamp: &str) -> Self {
+        let mut text = BytesMut::with_capacity(64);
+        text.extend_from_slice(b"DRYARC:");
+        text.extend_from_slice(stamp.as_bytes());
+        text.extend_from_slice(b":");
+        let start = text.len();
+        let mut id = [0; uuid::fmt::Hyphenated::LENGTH];
+        text.extend_from_slice(ids.uuid().hyphenated().encode_lower(&mut id).as_bytes());
+        let routing = text.freeze();
+        let request = value(routing.slice(start..));
         let wanted =
             headers.get(RETURN_CLIENT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"));
         Self {
             correlation: headers.get(CORRELATION).unwrap_or(&request).clone(),
             client: if wanted { headers.get(CLIENT).cloned() } else { None },
             request,
-            id,
+            routing: value(routing),
         }
     }
 
@@ -61,16 +65,18 @@ impl Ids {
         self.correlation.to_str().unwrap_or_default()
     }
 
-    /// Writes the ids into a reply's headers. The region in the routing id says that this is a simulation.
-    pub(super) fn write(self, headers: &mut HeaderMap, stamp: &str) {
-        let routing = format!("DRYARC:{stamp}:{}", self.id);
+    /// Writes the ids into a reply's headers.
+    pub(super) fn write(self, headers: &mut HeaderMap) {
         headers.insert(REQUEST, self.request);
         headers.insert(CORRELATION, self.correlation);
-        if let Ok(routing) = HeaderValue::try_from(routing) {
-            headers.insert(ROUTING, routing);
-        }
+        headers.insert(ROUTING, self.routing);
         if let Some(client) = self.client {
             headers.insert(CLIENT, client);
         }
     }
+}
+
+/// Letters, digits, colons and hyphens always are a header value.
+fn value(text: Bytes) -> HeaderValue {
+    HeaderValue::from_maybe_shared(text).unwrap_or(HeaderValue::from_static(""))
 }

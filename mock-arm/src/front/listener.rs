@@ -4,13 +4,17 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::{Body, HttpBody as _};
+use axum::response::Response;
 use http::Request;
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use rustls::ServerConfig;
 use sim_core::clock::Clock;
@@ -30,6 +34,67 @@ const DRAIN: Duration = Duration::from_millis(250);
 
 /// How long to wait after a failed accept (out of file descriptors, mostly), in wall time.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How often a connection is looked at, in wall time. One on which nothing was asked or answered since the last look is closed: that
+/// is what becomes of clients that never finish a request's head.
+const IDLE: Duration = Duration::from_secs(120);
+
+/// Bodies of up to this many bytes leave at once.
+const AT_ONCE: u64 = 64 * 1024;
+
+/// What happens on one connection. Counting is all that a request costs; a timer for each would be dear.
+#[derive(Debug, Default)]
+struct Traffic {
+    begun: AtomicU64,
+    ended: AtomicU64,
+}
+
+impl Traffic {
+    fn begin(self: &Arc<Self>) -> Underway {
+        self.begun.fetch_add(1, Ordering::Relaxed);
+        Underway(self.clone())
+    }
+
+    /// Requests begun so far; `None` while one is under way.
+    fn settled(&self) -> Option<u64> {
+        let begun = self.begun.load(Ordering::Relaxed);
+        (self.ended.load(Ordering::Relaxed) == begun).then_some(begun)
+    }
+}
+
+struct Underway(Arc<Traffic>);
+
+impl Drop for Underway {
+    fn drop(&mut self) {
+        self.0.ended.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Keeps a request under way until its body is sent, if that takes more than a moment.
+fn hold(response: Response, underway: Underway) -> Response {
+    if response.body().size_hint().exact().is_some_and(|size| size <= AT_ONCE) {
+        return response;
+    }
+    response.map(|body| {
+        Body::new(body.map_frame(move |frame| {
+            let _underway = &underway;
+            frame
+        }))
+    })
+}
+
+/// Returns when `traffic` has stood still for a while.
+async fn idle(clock: &Clock, traffic: &Traffic) {
+    let mut last = None;
+    loop {
+        let seen = traffic.settled();
+        if seen.is_some() && seen == last {
+            return;
+        }
+        last = seen;
+        clock.wall_sleep(IDLE).await;
+    }
+}
 
 /// A connection that a fault cut.
 #[derive(Debug, thiserror::Error)]
@@ -88,24 +153,32 @@ async fn connection(
         Ok(Err(error)) => return tracing::debug!(%error, "TLS handshake failed"),
         Err(_) => return tracing::debug!("TLS handshake timed out"),
     };
+    let traffic = Arc::new(Traffic::default());
+    let requests = traffic.clone();
     let service = service_fn(move |request: Request<Incoming>| {
         let mut router = router.clone();
+        let underway = requests.begin();
         async move {
             let response = router.call(request).await.map_err(|never: Infallible| match never {})?;
-            if response.extensions().get::<Cut>().is_some() { Err(Severed) } else { Ok(response) }
+            if response.extensions().get::<Cut>().is_some() {
+                Err(Severed)
+            } else {
+                Ok(hold(response, underway))
+            }
         }
     });
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new());
-    builder.http2().timer(TokioTimer::new());
+    builder.http1().header_read_timeout(None);
     let serving = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
     tokio::pin!(serving);
     let ended = tokio::select! {
+        biased;
         ended = serving.as_mut() => ended,
         () = stopped(&mut stop) => {
             serving.as_mut().graceful_shutdown();
             serving.await
         }
+        () = idle(&clock, &traffic) => return tracing::debug!("closed an idle connection"),
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "connection ended");

@@ -13,7 +13,7 @@ pub(super) struct Record<'a> {
     pub(super) host: &'a str,
     pub(super) path: &'a str,
     pub(super) surface: &'static str,
-    pub(super) correlation: String,
+    pub(super) correlation: Box<str>,
     pub(super) version: Option<String>,
     pub(super) served_version: Option<String>,
     pub(super) caller: Option<Uuid>,
@@ -31,7 +31,7 @@ impl<'a> Record<'a> {
             host,
             path,
             surface: "",
-            correlation: String::new(),
+            correlation: Box::default(),
             version: None,
             served_version: None,
             caller: None,
@@ -59,7 +59,7 @@ impl Drop for Record<'_> {
             entry = entry.fact("servedVersion", version);
         }
         if let Some(caller) = self.caller {
-            entry = entry.fact("caller", caller.to_string());
+            entry = entry.fact("caller", caller);
         }
         if let Some(status) = self.status {
             entry = entry.fact("status", status.as_u16());

@@ -54,7 +54,7 @@ impl Client {
         .await
     }
 
-    fn last_event(&self) -> Arc<Event> {
+    fn last_event(&self) -> Event {
         let filter = Filter { kind: Some("request".into()), ..Filter::default() };
         self.world.journal.read(&filter).last().unwrap().clone()
     }

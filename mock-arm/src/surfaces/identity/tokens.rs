@@ -1,7 +1,7 @@
 //! Issues and checks access tokens.
 //!
 //! Tokens are real RS256 JWTs, so that any client can check them against the published keys. Checking one costs an RSA
-//! operation once: what a signature vouched for is remembered by the token's digest, within bounds. The signing key is
+//! operation once: a token whose signature was good is remembered as a whole, within bounds, and found by its end. The signing key is
 //! made in the background or by the first token; nobody else waits for it.
 
 use std::collections::{HashMap, VecDeque};
@@ -27,7 +27,7 @@ use crate::profile::Profile;
 const KEY_LABEL: &str = "entra/signing";
 
 /// How many checked tokens are remembered. The oldest is forgotten first; it costs one more check when it comes back.
-const REMEMBERED: usize = 8192;
+const REMEMBERED: usize = 4096;
 
 /// No token of ours is longer; longer ones are not looked at.
 const LONGEST: usize = 16 * 1024;
@@ -103,28 +103,39 @@ impl Signing {
 
 /// A token whose signature was found good.
 struct Checked {
+    token: Box<str>,
     caller: Arc<Caller>,
     issuer: String,
     nbf: i64,
     exp: i64,
 }
 
-type Digest = [u8; 32];
+/// The end of a token, which lies in its signature: as good as random, so that few tokens share it.
+type Tail = [u8; 16];
+
+fn tail(token: &str) -> Option<Tail> {
+    token.as_bytes().last_chunk().copied()
+}
 
 #[derive(Default)]
 struct Cache {
-    by_digest: HashMap<Digest, Arc<Checked>>,
-    order: VecDeque<Digest>,
+    by_tail: HashMap<Tail, Arc<Checked>>,
+    order: VecDeque<Tail>,
 }
 
 impl Cache {
-    fn insert(&mut self, digest: Digest, checked: Arc<Checked>) {
-        if self.by_digest.insert(digest, checked).is_none() {
-            self.order.push_back(digest);
+    /// What is known of exactly this token.
+    fn get(&self, tail: Tail, token: &str) -> Option<Arc<Checked>> {
+        self.by_tail.get(&tail).filter(|checked| *checked.token == *token).cloned()
+    }
+
+    fn insert(&mut self, tail: Tail, checked: Arc<Checked>) {
+        if self.by_tail.insert(tail, checked).is_none() {
+            self.order.push_back(tail);
         }
         while self.order.len() > REMEMBERED {
             if let Some(oldest) = self.order.pop_front() {
-                self.by_digest.remove(&oldest);
+                self.by_tail.remove(&oldest);
             }
         }
     }
@@ -240,14 +251,13 @@ impl TokenService {
         if bearer.len() > LONGEST {
             return Err(TokenError::Invalid);
         }
-        let mut digest: Digest = [0; 32];
-        digest.copy_from_slice(digest::digest(&digest::SHA256, bearer.as_bytes()).as_ref());
-        let known = self.cache().by_digest.get(&digest).cloned();
+        let tail = tail(bearer).ok_or(TokenError::Invalid)?;
+        let known = self.cache().get(tail, bearer);
         let checked = match known {
             Some(checked) => checked,
             None => {
                 let checked = Arc::new(self.check_signature(bearer)?);
-                self.cache().insert(digest, checked.clone());
+                self.cache().insert(tail, checked.clone());
                 checked
             }
         };
@@ -295,7 +305,13 @@ impl TokenService {
             kind,
             mirid: claims.xms_mirid,
         };
-        Ok(Checked { caller: Arc::new(caller), issuer: claims.iss, nbf: claims.nbf, exp: claims.exp })
+        Ok(Checked {
+            token: bearer.into(),
+            caller: Arc::new(caller),
+            issuer: claims.iss,
+            nbf: claims.nbf,
+            exp: claims.exp,
+        })
     }
 }
 
@@ -390,14 +406,15 @@ mod tests {
             kind: CallerKind::Application,
             mirid: None,
         });
-        let checked = Arc::new(Checked { caller, issuer: String::new(), nbf: 0, exp: 0 });
         let mut cache = Cache::default();
-        for count in 0..=REMEMBERED as u64 {
-            let mut digest: Digest = [0; 32];
-            digest[..8].copy_from_slice(&count.to_be_bytes());
-            cache.insert(digest, checked.clone());
+        for count in 0..=REMEMBERED {
+            let token: Box<str> = format!("{count:016}").into();
+            let (tail, caller) = (tail(&token).unwrap(), caller.clone());
+            cache.insert(tail, Arc::new(Checked { token, caller, issuer: String::new(), nbf: 0, exp: 0 }));
         }
-        assert_eq!((cache.by_digest.len(), cache.order.len()), (REMEMBERED, REMEMBERED));
-        assert!(!cache.by_digest.contains_key(&[0; 32]));
+        assert_eq!((cache.by_tail.len(), cache.order.len()), (REMEMBERED, REMEMBERED));
+        assert!(cache.get(tail("0000000000000000").unwrap(), "0000000000000000").is_none());
+        assert!(cache.get(tail("0000000000000001").unwrap(), "0000000000000001").is_some());
+        assert!(cache.get(tail("0000000000000001").unwrap(), "other0000000000000001").is_none());
     }
 }

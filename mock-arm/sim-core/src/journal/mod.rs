@@ -4,6 +4,9 @@
 //! order. It says apart whether an effect was committed and whether its answer was delivered. It never holds a key, a
 //! signature, a token or a secret: callers name key labels and ids only.
 
+mod entry;
+
+use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio::sync::watch;
 
+pub use self::entry::Entry;
 use crate::clock::Clock;
 
 /// How many events are kept; older ones are dropped and counted.
@@ -45,56 +49,6 @@ pub struct Event {
     pub facts: Map<String, Value>,
 }
 
-/// An event about to be recorded.
-#[derive(Debug, Clone)]
-#[must_use = "an entry is recorded by Journal::record"]
-pub struct Entry {
-    actor: String,
-    kind: String,
-    correlation: Option<String>,
-    committed: Option<bool>,
-    delivered: Option<bool>,
-    facts: Map<String, Value>,
-}
-
-impl Entry {
-    /// An entry by `actor` of the given kind.
-    pub fn new(actor: impl Into<String>, kind: impl Into<String>) -> Self {
-        Self {
-            actor: actor.into(),
-            kind: kind.into(),
-            correlation: None,
-            committed: None,
-            delivered: None,
-            facts: Map::with_capacity(8),
-        }
-    }
-
-    /// Adds a detail.
-    pub fn fact(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.facts.insert(name.into(), value.into());
-        self
-    }
-
-    /// Sets the correlation id.
-    pub fn correlation(mut self, id: impl Into<String>) -> Self {
-        self.correlation = Some(id.into());
-        self
-    }
-
-    /// Says whether an effect was committed.
-    pub fn committed(mut self, committed: bool) -> Self {
-        self.committed = Some(committed);
-        self
-    }
-
-    /// Says whether the answer was delivered.
-    pub fn delivered(mut self, delivered: bool) -> Self {
-        self.delivered = Some(delivered);
-        self
-    }
-}
-
 /// Which events a reader wants. The default wants all.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -125,11 +79,36 @@ impl Filter {
     }
 }
 
+/// An event as it is held: every request makes one and few are read, so it is spelled out by who reads it.
+#[derive(Debug)]
+struct Held {
+    seq: u64,
+    time: Timestamp,
+    actor_seq: u64,
+    entry: Entry,
+}
+
+impl Held {
+    fn event(&self) -> Event {
+        Event {
+            seq: self.seq,
+            time: self.time,
+            actor: self.entry.actor.to_string(),
+            actor_seq: self.actor_seq,
+            kind: self.entry.kind.to_string(),
+            correlation: self.entry.correlation.as_deref().map(str::to_owned),
+            committed: self.entry.committed,
+            delivered: self.entry.delivered,
+            facts: self.entry.facts(),
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 struct State {
     seq: u64,
-    by_actor: HashMap<String, u64>,
-    events: VecDeque<Arc<Event>>,
+    by_actor: HashMap<Cow<'static, str>, u64>,
+    events: VecDeque<Held>,
 }
 
 /// The journal of one world. Cheap to clone; clones share the events.
@@ -167,13 +146,10 @@ impl Journal {
                 1
             }
         };
-        let Entry { actor, kind, correlation, committed, delivered, facts } = entry;
-        let event = Event { seq, time, actor, actor_seq, kind, correlation, committed, delivered, facts };
-        state.events.push_back(Arc::new(event));
-        if state.events.len() > LIMIT {
-            state.events.pop_front();
-        }
+        state.events.push_back(Held { seq, time, actor_seq, entry });
+        let oldest = if state.events.len() > LIMIT { state.events.pop_front() } else { None };
         drop(state);
+        drop(oldest);
         if self.head.receiver_count() > 0 {
             self.head.send_replace(seq);
         }
@@ -182,11 +158,11 @@ impl Journal {
 
     /// The wanted events that are still held, oldest first.
     #[must_use]
-    pub fn read(&self, filter: &Filter) -> Vec<Arc<Event>> {
+    pub fn read(&self, filter: &Filter) -> Vec<Event> {
         let state = self.lock();
-        let first = state.events.front().map_or(1, |event| event.seq);
+        let first = state.events.front().map_or(1, |held| held.seq);
         let skip = usize::try_from((filter.after + 1).saturating_sub(first)).unwrap_or(usize::MAX);
-        state.events.iter().skip(skip).filter(|event| filter.accepts(event)).cloned().collect()
+        state.events.iter().skip(skip).map(Held::event).filter(|event| filter.accepts(event)).collect()
     }
 
     /// How many old events were dropped to stay within bounds.
