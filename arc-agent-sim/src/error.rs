@@ -24,6 +24,14 @@ pub enum AgentError {
     /// The clock of its world cannot be followed.
     #[error("the clock at DRYARC_CLOCK cannot be followed: {0}")]
     Clock(String),
+    /// The cluster is in no world.
+    #[error(
+        "this cluster is in no world ({0}); lead it into one with `dryarc up --cluster kind=NAME` or `--cluster context=NAME`"
+    )]
+    World(String),
+    /// The world ended, or cannot be reached any more.
+    #[error("the world's clock went away")]
+    WorldGone,
     /// A port that it must serve is taken, or the like.
     #[error("cannot listen on {address}: {source}")]
     Listen {

@@ -2,6 +2,7 @@
 
 use std::io::Read as _;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use sim_core::clock::Clock;
 use sim_core::clock_link::{BadClockLink, ClockLink};
@@ -14,17 +15,31 @@ use crate::config::AgentConfig;
 use crate::error::AgentError;
 use crate::kube_client::kube_client;
 use crate::log::AgentLog;
+use crate::membership;
 use crate::role::Role;
+
+/// The name under which a companion container runs: it does nothing until it is asked to end.
+pub const SIDECAR: &str = "sidecar";
+
+/// How often, how long and how far apart the world's clock is tried in a pod, in wall time.
+const CLOCK_TRIES: u32 = 60;
+const CLOCK_PATIENCE: Duration = Duration::from_secs(3);
+const CLOCK_PAUSE: Duration = Duration::from_millis(250);
 
 /// Runs the named role from the environment of this process, until SIGTERM or SIGINT, or until standard input ends when
 /// `DRYARC_PARENT_PIPE=1` says that it is held open by the parent.
 ///
-/// `DRYARC_CLOCK` names the world's clock; without it, world time is real time. Whatever keeps the role from starting is
+/// `DRYARC_CLOCK` names the world's clock; without it, world time is real time. In a pod of a real cluster these variables
+/// come from the cluster itself, and the process ends with an error when the world does. Whatever keeps the role from starting is
 /// told on standard error. Exit codes: 0 after a signal or the parent's end, 1 when the role could not run, 2 for an
 /// unknown role.
 #[must_use]
 pub fn main_from_env(role_name: &str) -> ExitCode {
-    match role_name.parse::<Role>().map_err(AgentError::from).and_then(process) {
+    let ran = match role_name {
+        SIDECAR => process(None),
+        name => name.parse::<Role>().map_err(AgentError::from).and_then(|role| process(Some(role))),
+    };
+    match ran {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);
@@ -39,16 +54,21 @@ fn complain(error: &AgentError) {
     eprintln!("agent: {error}");
 }
 
-fn process(role: Role) -> Result<(), AgentError> {
+/// Without a role it waits for its end.
+fn process(role: Option<Role>) -> Result<(), AgentError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let shutdown = CancellationToken::new();
     let ended = runtime.block_on(async {
         end_on_signal(&shutdown)?;
         end_with_parent(&shutdown);
+        let Some(role) = role else {
+            shutdown.cancelled().await;
+            return Ok(());
+        };
         tokio::select! {
             biased;
             () = shutdown.cancelled() => Ok(()),
-            ended = start(role, shutdown.clone()) => ended,
+            ended = Box::pin(start(role, shutdown.clone())) => ended,
         }
     });
     // A name look-up may still be waiting on a thread; nobody waits for it.
@@ -57,8 +77,11 @@ fn process(role: Role) -> Result<(), AgentError> {
 }
 
 async fn start(role: Role, shutdown: CancellationToken) -> Result<(), AgentError> {
-    let get = |name: &str| std::env::var(name).ok();
-    let clock = follow(get("DRYARC_CLOCK")).await?;
+    let own = |name: &str| std::env::var(name).ok();
+    let world = membership::variables(own).await?;
+    let get = |name: &str| world.get(name).cloned().or_else(|| own(name));
+    let link = get("DRYARC_CLOCK").filter(|link| !link.is_empty());
+    let (clock, gone) = follow(link, !world.is_empty()).await?;
     let starting = clock.busy();
     let config = AgentConfig::from_env(get)?;
     let net = Net::from_env(get)?;
@@ -67,13 +90,52 @@ async fn start(role: Role, shutdown: CancellationToken) -> Result<(), AgentError
     let context = RoleContext { clock, net, kube, config, log, shutdown };
     // From here on the role says itself when it is busy; nothing runs in between.
     drop(starting);
-    Box::pin(run(role, context)).await
+    tokio::select! {
+        ended = Box::pin(run(role, context)) => ended,
+        // Whoever runs the container starts it again, and it finds the next world.
+        () = gone => Err(AgentError::WorldGone),
+    }
 }
 
-async fn follow(link: Option<String>) -> Result<Clock, AgentError> {
-    let Some(link) = link.filter(|link| !link.is_empty()) else { return Ok(Clock::running(1.0)) };
-    let link: ClockLink = link.parse().map_err(|error: BadClockLink| AgentError::Clock(error.to_string()))?;
-    link.follow().await.map_err(|error| AgentError::Clock(error.to_string()))
+/// The clock, and what waits until it goes away. A clock that is reached through a cluster's network may need several
+/// attempts, and its end is the end of the process; a parent's clock is the parent's business.
+async fn follow(
+    link: Option<String>,
+    in_cluster: bool,
+) -> Result<(Clock, impl Future<Output = ()>), AgentError> {
+    let (clock, task) = match link {
+        None => (Clock::running(1.0), None),
+        Some(link) => {
+            let link: ClockLink =
+                link.parse().map_err(|error: BadClockLink| AgentError::Clock(error.to_string()))?;
+            let (clock, task) = reach(&link, if in_cluster { CLOCK_TRIES } else { 1 }).await?;
+            (clock, Some(task))
+        }
+    };
+    let gone = async move {
+        match task.filter(|_| in_cluster) {
+            // Ended or broken: either way nobody moves the clock any more.
+            Some(task) => drop(task.await),
+            None => std::future::pending().await,
+        }
+    };
+    Ok((clock, gone))
+}
+
+async fn reach(link: &ClockLink, tries: u32) -> Result<(Clock, tokio::task::JoinHandle<()>), AgentError> {
+    let wall = Clock::running(1.0);
+    let mut last = String::new();
+    for attempt in 1..=tries {
+        last = match wall.wall_timeout(CLOCK_PATIENCE, link.follow_watched()).await {
+            Ok(Ok(followed)) => return Ok(followed),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("no answer within {} s", CLOCK_PATIENCE.as_secs()),
+        };
+        if attempt < tries {
+            wall.wall_sleep(CLOCK_PAUSE).await;
+        }
+    }
+    Err(AgentError::Clock(last))
 }
 
 fn end_on_signal(shutdown: &CancellationToken) -> Result<(), AgentError> {

@@ -69,6 +69,20 @@ enum Report {
     Parked { version: u64, next: Option<Nanos> },
 }
 
+impl ClockLink {
+    /// The address that it names.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The same clock, as it is reached through a relay at `address`.
+    #[must_use]
+    pub fn at(&self, address: SocketAddr) -> Self {
+        Self { address, secret: self.secret.clone() }
+    }
+}
+
 /// Serves `clock` on a free loopback port until the returned handle is dropped or aborted.
 ///
 /// # Errors
@@ -141,6 +155,14 @@ impl ClockLink {
     /// # Errors
     /// When the owner cannot be reached or refuses the secret.
     pub async fn follow(&self) -> std::io::Result<Clock> {
+        self.follow_watched().await.map(|(clock, _)| clock)
+    }
+
+    /// As [`ClockLink::follow`]; the task ends when the owner goes away.
+    ///
+    /// # Errors
+    /// When the owner cannot be reached or refuses the secret.
+    pub async fn follow_watched(&self) -> std::io::Result<(Clock, tokio::task::JoinHandle<()>)> {
         let stream = TcpStream::connect(self.address).await?;
         stream.set_nodelay(true)?;
         let (read, mut write) = stream.into_split();
@@ -151,8 +173,9 @@ impl ClockLink {
         let first: Position = serde_json::from_str(&first).map_err(|_| refused())?;
         let clock = Clock::new(Mode::Manual, Timestamp::UNIX_EPOCH);
         clock.follow(first.now, first.speed);
-        tokio::spawn(follow(clock.clone(), first.version, lines, write));
-        Ok(clock)
+        let following = follow(clock.clone(), first.version, lines, write);
+        let task = tokio::spawn(async move { following.await.unwrap_or_default() });
+        Ok((clock, task))
     }
 }
 

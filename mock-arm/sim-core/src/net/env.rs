@@ -26,8 +26,9 @@ const API_SERVER_NAMES: [&str; 4] =
 impl Net {
     /// The network of a process, from its environment.
     ///
-    /// Roots: `DRYARC_CA_FILE`, else `SSL_CERT_FILE`, else the system's bundle; with `DRYARC_ROOT` also the certificates
-    /// mounted at `/usr/local/share/ca-certificates` below it, which a container's start script would add. Egress:
+    /// Roots: `DRYARC_CA_FILE`, else `DRYARC_CA` (PEM), else `SSL_CERT_FILE`, else the system's bundle; in a container also
+    /// the certificates mounted at `/usr/local/share/ca-certificates` (below `DRYARC_ROOT`, if that is set), which its start
+    /// script would add. Egress:
     /// `DRYARC_EGRESS`. The API server's service names lead to `KUBERNETES_SERVICE_HOST` and `KUBERNETES_SERVICE_PORT`
     /// where those are an address. Proxy: as [`ProxyRules::from_env`].
     ///
@@ -60,12 +61,19 @@ fn api_server(set: &impl Fn(&str) -> Option<String>) -> Option<SocketAddr> {
 
 fn roots(set: &impl Fn(&str) -> Option<String>) -> Result<RootCertStore, NetError> {
     let mut roots = RootCertStore::empty();
-    let named = set("DRYARC_CA_FILE").or_else(|| set("SSL_CERT_FILE")).map(PathBuf::from);
+    let file = |name: &str| set(name).map(PathBuf::from);
     let system = || SYSTEM_FILES.iter().map(PathBuf::from).find(|file| file.exists());
-    if let Some(file) = named.or_else(system) {
-        add_file(&mut roots, &file)?;
+    match (file("DRYARC_CA_FILE"), set("DRYARC_CA")) {
+        (Some(file), _) => add_file(&mut roots, &file)?,
+        (None, Some(pem)) => add_roots(&mut roots, pem.as_bytes(), "DRYARC_CA")?,
+        (None, None) => {
+            if let Some(file) = file("SSL_CERT_FILE").or_else(system) {
+                add_file(&mut roots, &file)?;
+            }
+        }
     }
-    let mounted = set("DRYARC_ROOT").map(|root| Path::new(&root).join(MOUNTED_ROOTS));
+    let container = || set("KUBERNETES_SERVICE_HOST").map(|_| "/".to_owned());
+    let mounted = set("DRYARC_ROOT").or_else(container).map(|root| Path::new(&root).join(MOUNTED_ROOTS));
     for file in mounted.iter().filter_map(|folder| std::fs::read_dir(folder).ok()).flatten().flatten() {
         if file.path().extension().is_some_and(|extension| extension == "crt") {
             add_file(&mut roots, &file.path())?;
