@@ -134,6 +134,7 @@ async fn run(args: Args) -> Result<(), Failure> {
         faults: FaultSet::new(seed, clock.clone(), journal.clone()),
         keys: KeySource::fresh(),
         listen: args.listen,
+        names: Vec::new(),
         clock,
         seed,
         journal,

@@ -42,6 +42,9 @@ pub struct CloudConfig {
     pub profile: Profile,
     /// Where to listen; port 0 means any free one.
     pub listen: SocketAddr,
+    /// Names and addresses in the listener's certificate beside those of the simulated hosts and of loopback. The authority must be
+    /// allowed to vouch for them.
+    pub names: Vec<String>,
 }
 
 /// A cloud did not start.
@@ -73,10 +76,11 @@ pub struct Cloud {
 
 /// The names in the listener's certificate: every host that is played, one level of wildcard for suffixes, and this
 /// machine.
-fn certificate_names() -> Vec<String> {
+fn certificate_names(own: Vec<String>) -> Vec<String> {
     let wildcard = |host: &str| if host.starts_with('.') { format!("*{host}") } else { host.to_owned() };
     let mut names: Vec<String> = surfaces::hosts().map(wildcard).collect();
     names.extend(["localhost".into(), "127.0.0.1".into(), "::1".into()]);
+    names.extend(own);
     names
 }
 
@@ -86,11 +90,11 @@ impl Cloud {
     /// # Errors
     /// [`StartError`] when the address is taken or the certificate cannot be made.
     pub async fn start(config: CloudConfig) -> Result<Self, StartError> {
-        let CloudConfig { clock, seed, journal, faults, keys, authority, profile, listen } = config;
+        let CloudConfig { clock, seed, journal, faults, keys, authority, profile, listen, names } = config;
         let bind = |source| StartError::Bind { address: listen, source };
         let socket = TcpListener::bind(listen).await.map_err(bind)?;
         let addr = socket.local_addr().map_err(bind)?;
-        let leaf = authority.issue(&Subject::server(certificate_names()))?;
+        let leaf = authority.issue(&Subject::server(certificate_names(names)))?;
         let tls = leaf.server_config(true)?;
         let world = World::new(Parts { clock, seed, journal, faults, keys, authority, profile });
         world.tokens.prefetch();
@@ -207,8 +211,8 @@ mod tests {
         let authority = Arc::new(Authority::new("test", &Default::default(), clock.wall()).unwrap());
         let faults = FaultSet::new(seed, clock.clone(), journal.clone());
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let (keys, profile) = (KeySource::fresh(), Profile::default());
-        Cloud::start(CloudConfig { clock, seed, journal, faults, keys, authority, profile, listen })
+        let (keys, profile, names) = (KeySource::fresh(), Profile::default(), Vec::new());
+        Cloud::start(CloudConfig { clock, seed, journal, faults, keys, authority, profile, listen, names })
             .await
             .unwrap()
     }
@@ -255,6 +259,7 @@ mod tests {
             authority: world.authority.clone(),
             profile: Profile::default(),
             listen: first.addr(),
+            names: Vec::new(),
         })
         .await
         .unwrap_err();

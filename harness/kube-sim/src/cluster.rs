@@ -1,7 +1,7 @@
 //! Starting and stopping a cluster.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
@@ -47,8 +47,10 @@ pub struct ClusterConfig {
     pub pod_env: Vec<(String, String)>,
     /// Where volumes of pods are made.
     pub work_dir: PathBuf,
-    /// Where the API server listens; port 0 takes a free one.
+    /// Where the API server listens; port 0 takes a free one. Bound to all addresses, it says of itself that it is on loopback.
     pub listen: SocketAddr,
+    /// Names and addresses in the API server's certificate beside its own and those of loopback.
+    pub names: Vec<String>,
 }
 
 impl fmt::Debug for ClusterConfig {
@@ -111,16 +113,16 @@ impl Cluster {
     /// # Errors
     /// [`StartError`] when the address is taken or certificates cannot be made.
     pub async fn start(config: ClusterConfig) -> Result<Self, StartError> {
-        let ClusterConfig { name, clock, seed, journal, keys, listen, .. } = config;
+        let ClusterConfig { name, clock, seed, journal, keys, listen, names, .. } = config;
         let listening = Listening::bind(listen).await.map_err(|source| StartError::Listen {
             cluster: name.clone(),
             address: listen,
             source,
         })?;
-        let address = listening.address;
+        let address = reached(listening.address);
         let pki = |source| StartError::Pki { cluster: name.clone(), source };
         let authority = Authority::new("kubernetes", &Constraints::default(), clock.wall()).map_err(pki)?;
-        let serving = authority.issue(&Subject::server(server_names(address))).map_err(pki)?;
+        let serving = authority.issue(&Subject::server(server_names(address, names))).map_err(pki)?;
         let admin =
             authority.issue(&Subject::client("kubernetes-admin", Some("system:masters"))).map_err(pki)?;
         let tls = serving.server_config_with_clients(&authority, true).map_err(pki)?;
@@ -264,7 +266,17 @@ fn pod_env(mut env: Vec<(String, String)>, address: SocketAddr) -> Vec<(String, 
     env
 }
 
-fn server_names(address: SocketAddr) -> Vec<String> {
+/// Where this machine itself reaches a listener.
+fn reached(bound: SocketAddr) -> SocketAddr {
+    let ip = match bound.ip() {
+        ip if !ip.is_unspecified() => ip,
+        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+    };
+    (ip, bound.port()).into()
+}
+
+fn server_names(address: SocketAddr, own: Vec<String>) -> Vec<String> {
     let mut names: Vec<String> = [
         "kubernetes",
         "kubernetes.default",
@@ -278,9 +290,10 @@ fn server_names(address: SocketAddr) -> Vec<String> {
     .into_iter()
     .map(ToOwned::to_owned)
     .collect();
-    let own = address.ip().to_string();
-    if !names.contains(&own) {
-        names.push(own);
+    for name in own.into_iter().chain([address.ip().to_string()]) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
     }
     names
 }

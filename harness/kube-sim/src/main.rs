@@ -85,6 +85,7 @@ async fn run(options: Options) -> Result<(), String> {
         pod_env: Vec::new(),
         work_dir: options.work_dir.unwrap_or(beside),
         listen: options.listen,
+        names: Vec::new(),
         clock: clock.clone(),
     })
     .await

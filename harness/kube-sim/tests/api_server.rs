@@ -40,6 +40,7 @@ async fn world() -> World {
         pod_env: Vec::new(),
         work_dir: std::env::temp_dir().join(format!("kube-sim-test-{}", std::process::id())),
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        names: Vec::new(),
     })
     .await
     .unwrap();

@@ -97,6 +97,7 @@ impl WorldArgs {
             names: profile.names,
             onboarding_keys: Vec::new(),
             upstream: context.outer.upstream_proxy().map(str::to_owned),
+            listen: world::Listen::default(),
             backend,
             dir: PathBuf::new(),
             agent_program,

@@ -248,6 +248,7 @@ mod tests {
         let (shutdown, asked) = watch::channel(false);
         let admin = Router::new().route("/v1/lines", get(async || "{\"n\":1}\n\n{\"n\":2}\n"));
         let config = ControlConfig {
+            listen: ([127, 0, 0, 1], 0).into(),
             token: "right".into(),
             status: Arc::new(status),
             admin,

@@ -1,6 +1,6 @@
 //! The server side of the control interface.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -16,9 +16,12 @@ use tokio::task::JoinHandle;
 
 use super::types::{Problem, Status};
 use crate::client_env::extension_index;
+use crate::world::reached;
 
 /// What the control interface is made of.
 pub struct ControlConfig {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
     /// The bearer token that every request must carry.
     pub token: String,
     /// Says how the world is, given where this interface listens.
@@ -50,13 +53,13 @@ struct Shared {
 }
 
 impl ControlServer {
-    /// Listens on a free loopback port.
+    /// Answers when this returns.
     ///
     /// # Errors
-    /// When no port can be bound.
+    /// When the port cannot be bound.
     pub async fn start(mut config: ControlConfig) -> std::io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let address = listener.local_addr()?;
+        let listener = TcpListener::bind(config.listen).await?;
+        let address = reached(listener.local_addr()?);
         let admin = std::mem::take(&mut config.admin);
         let shared = Arc::new(Shared { config, address });
         let own = Router::new()
@@ -79,7 +82,7 @@ impl ControlServer {
         Ok(Self { address, task })
     }
 
-    /// Where it listens.
+    /// Where this machine reaches it.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
         self.address

@@ -7,6 +7,7 @@ use mock_arm::profile::Profile;
 use sim_core::clock::Mode;
 use sim_core::seed::Seed;
 
+use super::Listen;
 use crate::state::WorldName;
 
 /// How a world's cluster is made.
@@ -68,6 +69,8 @@ pub struct WorldConfig {
     pub upstream: Option<String>,
     /// Labels of onboarding keys to be made ahead of need.
     pub onboarding_keys: Vec<String>,
+    /// Where its listeners are.
+    pub listen: Listen,
     /// How the cluster is made.
     pub backend: Backend,
     /// A private folder for the world's files. It exists, and outlives the world.

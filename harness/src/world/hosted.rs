@@ -8,7 +8,7 @@ use sim_core::clock::Clock;
 use sim_core::keys;
 use tokio::sync::watch;
 
-use super::{StartError, World, WorldConfig};
+use super::{StartError, World, WorldConfig, reached};
 use crate::client_env::{self, Material, OuterEnv};
 use crate::control::{ClusterStatus, ControlConfig, ControlServer, Status};
 use crate::state::{Claim, FORMAT, Facts, ProcessId, StateError, WorldRecord};
@@ -51,6 +51,7 @@ impl Hosted {
     /// # Errors
     /// [`HostError`]; nothing is left then.
     pub async fn start(claim: Claim, config: WorldConfig, options: HostOptions) -> Result<Self, HostError> {
+        let listen = config.listen.at(config.listen.control);
         let world = World::start(config).await?;
         let control_part = |reason: String| StartError::Part { part: "control interface", reason };
         let token = keys::secret("control").map_err(|error| control_part(error.to_string()))?;
@@ -58,6 +59,7 @@ impl Hosted {
         let (ask, shutdown) = watch::channel(false);
         let started = world.clock().wall();
         let control = ControlServer::start(ControlConfig {
+            listen,
             token: token.clone(),
             status: status_source(&world, &facts, started),
             admin: world.cloud().admin_router(),
@@ -122,8 +124,8 @@ fn facts(claim: &Claim, world: &World, origins: BTreeMap<String, String>) -> Fac
     let principal = profile.principals.first().cloned().unwrap_or_default();
     Facts {
         dir: claim.dir().into(),
-        gateway: world.gateway().addr(),
-        cloud: world.cloud().addr(),
+        gateway: reached(world.gateway().addr()),
+        cloud: reached(world.cloud().addr()),
         clock_link: world.clock_link().to_string(),
         cluster_url: world.cluster().url(),
         cluster: world.name().into(),

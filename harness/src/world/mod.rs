@@ -6,11 +6,13 @@
 mod clock;
 mod config;
 mod hosted;
+mod listen;
 mod profile;
 mod start;
 
 pub use clock::{BadMode, DEFAULT_SPEED, at_speed, mode};
 pub use config::{Backend, BadBackend, WorldConfig};
 pub use hosted::{HostError, HostOptions, Hosted};
+pub use listen::{Listen, reached};
 pub use profile::{ProfileError, WorldProfile};
 pub use start::{StartError, World};

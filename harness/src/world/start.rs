@@ -1,6 +1,5 @@
 //! Starting and stopping a world.
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -16,7 +15,7 @@ use sim_core::keys::{self, Bits, KeySource};
 use sim_core::pki::{Authority, Constraints};
 use sim_core::seed::Seed;
 
-use super::{Backend, WorldConfig};
+use super::{Backend, WorldConfig, reached};
 use crate::images;
 use crate::state::{create_private_dir, write_private};
 
@@ -76,10 +75,6 @@ struct Described {
     dir: PathBuf,
 }
 
-fn free_port() -> SocketAddr {
-    (Ipv4Addr::LOCALHOST, 0).into()
-}
-
 impl World {
     /// Starts every part of a world. When it returns, the cloud, the gateway and the cluster answer; RSA keys are still
     /// being made in the background, and whoever needs one first waits for it.
@@ -108,7 +103,8 @@ impl World {
             keys: keys.clone(),
             authority: authority.clone(),
             profile: config.cloud.clone(),
-            listen: free_port(),
+            listen: config.listen.at(config.listen.cloud),
+            names: config.listen.names.clone(),
         })
         .await
         .map_err(part("cloud"))?;
@@ -120,7 +116,7 @@ impl World {
         write_private(&ca_file, authority.pem().as_bytes()).map_err(part("cluster"))?;
         let pod_env = vec![
             ("DRYARC_CLOCK".to_owned(), link.to_string()),
-            ("DRYARC_EGRESS".to_owned(), gateway.addr().to_string()),
+            ("DRYARC_EGRESS".to_owned(), reached(gateway.addr()).to_string()),
             ("DRYARC_CA_FILE".to_owned(), ca_file.display().to_string()),
             ("DRYARC_SEED".to_owned(), config.seed.to_string()),
         ];
@@ -137,7 +133,8 @@ impl World {
             nodes: vec![NodeSpec::default()],
             pod_env,
             work_dir,
-            listen: free_port(),
+            listen: config.listen.at(config.listen.cluster),
+            names: config.listen.names.clone(),
         })
         .await
         .map_err(part("cluster"))?;
@@ -252,7 +249,9 @@ impl World {
 fn authority(config: &WorldConfig, clock: &Clock) -> Result<Authority, StartError> {
     let hosts = mock_arm::surfaces::hosts().map(|host| host.trim_start_matches('.'));
     let own = hosts.chain(OWN_SUFFIXES).map(str::to_owned);
-    let suffixes = own.chain(config.names.iter().cloned()).collect();
+    let named =
+        config.names.iter().chain(&config.listen.names).map(|name| name.trim_start_matches("*.").to_owned());
+    let suffixes = own.chain(named).collect();
     let name = format!("dryarc world {}", config.name);
     Authority::new(&name, &Constraints { suffixes }, clock.wall()).map_err(part("certificate authority"))
 }
@@ -269,8 +268,8 @@ async fn gateway(
     let hosts: Vec<HostPattern> =
         cloud.hosts().iter().map(routed).collect::<Result<_, _>>().map_err(part("gateway"))?;
     Gateway::start(GatewayConfig {
-        listen: free_port(),
-        routes: hosts.into_iter().map(|host| (host, cloud.addr())).collect(),
+        listen: config.listen.at(config.listen.gateway),
+        routes: hosts.into_iter().map(|host| (host, reached(cloud.addr()))).collect(),
         allow,
         upstream: config.upstream.clone(),
         clock: clock.clone(),

@@ -47,7 +47,8 @@ pub enum PkiError {
 /// What an authority may vouch for.
 #[derive(Debug, Clone, Default)]
 pub struct Constraints {
-    /// DNS suffixes without a leading dot (`azure.com` allows itself and everything below). Empty: no constraint.
+    /// DNS suffixes without a leading dot (`azure.com` allows itself and everything below), and single addresses. Empty: no
+    /// constraint. Loopback is always allowed.
     pub suffixes: Vec<String>,
 }
 
@@ -150,6 +151,15 @@ fn serial(subject: &str) -> Result<SerialNumber, PkiError> {
     Ok(SerialNumber::from_slice(&bytes))
 }
 
+/// What a constraint allows: one address, or a name and everything below it.
+fn subtree(text: &str) -> GeneralSubtree {
+    match text.parse() {
+        Ok(IpAddr::V4(ip)) => GeneralSubtree::IpAddress(rcgen::CidrSubnet::from_v4_prefix(ip.octets(), 32)),
+        Ok(IpAddr::V6(ip)) => GeneralSubtree::IpAddress(rcgen::CidrSubnet::from_v6_prefix(ip.octets(), 128)),
+        Err(_) => GeneralSubtree::DnsName(text.to_owned()),
+    }
+}
+
 impl Authority {
     /// A new authority, valid from the wall time `now`.
     ///
@@ -173,7 +183,7 @@ impl Authority {
                     128,
                 )),
             ];
-            let suffixes = constraints.suffixes.iter().cloned().map(GeneralSubtree::DnsName);
+            let suffixes = constraints.suffixes.iter().map(|text| subtree(text));
             params.name_constraints = Some(NameConstraints {
                 permitted_subtrees: suffixes.chain(loopback).collect(),
                 excluded_subtrees: Vec::new(),

@@ -34,6 +34,7 @@ pub(crate) async fn cloud(authority: &Arc<Authority>) -> Result<Cloud, String> {
         authority: authority.clone(),
         profile: Profile::default(),
         listen: LOOPBACK,
+        names: Vec::new(),
     };
     Cloud::start(config).await.map_err(|error| error.to_string())
 }
