@@ -4,6 +4,8 @@
 //! [`FaultSet::strike`] with the facts at hand; with an empty set that costs one atomic load. Rules are data: they are
 //! listed, added and cleared while a world runs.
 
+mod text;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -87,15 +89,15 @@ pub struct Matcher {
     pub probability: Option<f64>,
 }
 
-/// A fault rule.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// A fault rule. Reading one is strict: an unknown key, or one that does not belong to the effect, is an error.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Rule {
-    /// Its name, unique in the set.
+    /// Its name, unique in the set; empty in a text that names none.
     pub id: String,
     /// Where it applies.
     pub hook: Hook,
     /// What it matches.
-    #[serde(default, rename = "match")]
+    #[serde(rename = "match")]
     pub matcher: Matcher,
     /// What it does.
     #[serde(flatten)]

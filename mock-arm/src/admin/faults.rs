@@ -22,15 +22,13 @@ pub(super) async fn add(
     State(world): State<World>,
     body: Bytes,
 ) -> Result<(StatusCode, Json<RuleStatus>), Problem> {
-    let mut value: Value = parse(&body, EXAMPLE)?;
-    if let Some(rule) = value.as_object_mut()
-        && !rule.contains_key("id")
-    {
-        rule.insert("id".into(), free_id(&world).into());
-    }
-    let rule: Rule = serde_json::from_value(value).map_err(|error| {
+    let value: Value = parse(&body, EXAMPLE)?;
+    let mut rule: Rule = serde_json::from_slice(&body).map_err(|error| {
         Problem::invalid(format!("this is no fault rule: {error}"), format!("send, for example, {EXAMPLE}"))
     })?;
+    if value.get("id").is_none() {
+        rule.id = free_id(&world);
+    }
     let chance = rule.matcher.probability;
     if chance.is_some_and(|chance| !(0.0..=1.0).contains(&chance)) {
         return Err(Problem::invalid("the probability is not between 0 and 1", "give, for example, 0.5"));

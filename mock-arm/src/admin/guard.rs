@@ -26,10 +26,24 @@ pub fn guarded(router: Router, token: &str) -> Router {
 async fn guard(State(token): State<Arc<str>>, request: Request, next: Next) -> Response {
     let mut response = match check(&token, request.headers()) {
         Err(problem) => problem.into_response(),
-        Ok(()) => next.run(request).await,
+        Ok(()) => problem_of(next.run(request).await),
     };
     response.headers_mut().insert(VERSION_HEADER, HeaderValue::from_static(VERSION));
     response
+}
+
+/// The framework's own refusal of a long body, in the form of every other problem.
+fn problem_of(response: Response) -> Response {
+    if response.status() != StatusCode::PAYLOAD_TOO_LARGE {
+        return response;
+    }
+    let problem = Problem::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "TooLarge",
+        "the body is longer than 2 MiB, the most that the control API reads",
+        "send less: a rule, a clock or a provider takes a few hundred bytes",
+    );
+    problem.into_response()
 }
 
 fn check(token: &str, headers: &HeaderMap) -> Result<(), Problem> {

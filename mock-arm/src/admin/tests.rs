@@ -115,6 +115,23 @@ async fn fault_rules_are_added_listed_and_removed() {
     for wrong in ["{}", "[]", r#"{"hook":"nowhere","effect":"reset"}"#, chance, nameless, status] {
         assert_eq!(call(&world, "POST", "/v1/faults", wrong).await.0, 400, "{wrong}");
     }
+    let misspelled = "{\"hook\":\"before\",\n \"effect\":\"reset\",\n \"macht\":{}}";
+    let (status, problem) = call(&world, "POST", "/v1/faults", misspelled).await;
+    let message = problem["error"]["message"].as_str().unwrap();
+    assert!(status == 400 && message.contains("`macht`") && message.contains("line 3"), "{problem}");
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_long_is_a_problem_like_any_other() {
+    let guarded = super::guarded(router(world()), "right");
+    let mut long = request("POST", "/v1/faults", &" ".repeat(3 << 20));
+    long.headers_mut().insert(header::AUTHORIZATION, "Bearer right".parse().unwrap());
+    let response = send(&guarded, long).await;
+    assert_eq!(response.status(), 413);
+    let bytes = response.into_body().collect().await.unwrap().to_bytes();
+    let problem: Value = serde_json::from_slice(&bytes).unwrap();
+    assert_eq!(problem["error"]["code"], "TooLarge");
+    assert!(problem["error"]["next"].is_string(), "{problem}");
 }
 
 #[tokio::test]

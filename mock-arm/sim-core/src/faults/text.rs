@@ -1,0 +1,160 @@
+//! Rules as people write them: strict, so that a misspelled key is an error and not a rule that does something else.
+
+use serde::Deserialize;
+use serde::de::Error as _;
+
+use super::{Effect, Hook, Matcher, Rule};
+
+/// Every key that a rule may have, side by side. A parser that knows places can name the line of an unknown one.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Written {
+    #[serde(default)]
+    id: String,
+    hook: Hook,
+    #[serde(default, rename = "match")]
+    matcher: Matcher,
+    effect: Name,
+    millis: Option<u64>,
+    status: Option<u16>,
+    code: Option<String>,
+    message: Option<String>,
+    retry_after: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Name {
+    Delay,
+    Respond,
+    Reset,
+    Hang,
+    Refuse,
+    Fail,
+    Stuck,
+}
+
+impl Name {
+    /// How it is written.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Delay => "delay",
+            Self::Respond => "respond",
+            Self::Reset => "reset",
+            Self::Hang => "hang",
+            Self::Refuse => "refuse",
+            Self::Fail => "fail",
+            Self::Stuck => "stuck",
+        }
+    }
+
+    /// The keys that belong to it: required, then optional.
+    fn keys(self) -> (&'static [&'static str], &'static [&'static str]) {
+        match self {
+            Self::Delay => (&["millis"], &[]),
+            Self::Respond => (&["status", "code", "message"], &["retryAfter"]),
+            Self::Fail => (&["code", "message"], &[]),
+            Self::Reset | Self::Hang | Self::Refuse | Self::Stuck => (&[], &[]),
+        }
+    }
+}
+
+impl Written {
+    /// The keys of effects that are there.
+    fn given(&self) -> impl Iterator<Item = &'static str> {
+        let there = [
+            ("millis", self.millis.is_some()),
+            ("status", self.status.is_some()),
+            ("code", self.code.is_some()),
+            ("message", self.message.is_some()),
+            ("retryAfter", self.retry_after.is_some()),
+        ];
+        there.into_iter().filter_map(|(key, there)| there.then_some(key))
+    }
+
+    /// Says which keys the effect lacks, or has and does not know.
+    fn check(&self) -> Result<(), String> {
+        let (required, optional) = self.effect.keys();
+        let name = self.effect.as_str();
+        if let Some(missing) = required.iter().find(|key| !self.given().any(|given| given == **key)) {
+            return Err(format!("effect '{name}' needs '{missing}'"));
+        }
+        let foreign = self.given().find(|given| !required.contains(given) && !optional.contains(given));
+        foreign.map_or(Ok(()), |key| Err(format!("effect '{name}' has no '{key}'")))
+    }
+
+    fn effect(self) -> Effect {
+        let (code, message) = (self.code.unwrap_or_default(), self.message.unwrap_or_default());
+        match self.effect {
+            Name::Delay => Effect::Delay { millis: self.millis.unwrap_or_default() },
+            Name::Respond => Effect::Respond {
+                status: self.status.unwrap_or_default(),
+                code,
+                message,
+                retry_after: self.retry_after,
+            },
+            Name::Reset => Effect::Reset,
+            Name::Hang => Effect::Hang,
+            Name::Refuse => Effect::Refuse,
+            Name::Fail => Effect::Fail { code, message },
+            Name::Stuck => Effect::Stuck,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Rule {
+    /// A rule without an `id` has an empty one: who adds it chooses.
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut written = Written::deserialize(deserializer)?;
+        written.check().map_err(D::Error::custom)?;
+        let (id, hook) = (std::mem::take(&mut written.id), written.hook);
+        let matcher = std::mem::take(&mut written.matcher);
+        Ok(Self { id, hook, matcher, effect: written.effect() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Effect, Rule, RuleStatus};
+
+    fn read(text: &str) -> Result<Rule, String> {
+        serde_json::from_str(text).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_key_that_no_rule_has_is_refused_by_name() {
+        let error = read(r#"{"hook":"wire","effect":"reset","probabilty":0.5}"#).unwrap_err();
+        assert!(error.contains("probabilty") && error.contains("hook"), "{error}");
+        let error = read(r#"{"hook":"wire","effect":"reset","nth":[1]}"#).unwrap_err();
+        assert!(error.contains("nth"), "{error}");
+        let error = read(r#"{"hook":"wire","match":{"fact":{}},"effect":"reset"}"#).unwrap_err();
+        assert!(error.contains("`fact`"), "{error}");
+    }
+
+    #[test]
+    fn an_effect_has_the_keys_that_belong_to_it_and_no_others() {
+        let error = read(r#"{"hook":"before","effect":"reset","status":429}"#).unwrap_err();
+        assert!(error.contains("effect 'reset' has no 'status'"), "{error}");
+        let error = read(r#"{"hook":"before","effect":"respond","status":429,"code":"x"}"#).unwrap_err();
+        assert!(error.contains("effect 'respond' needs 'message'"), "{error}");
+        assert!(read(r#"{"hook":"before","effect":"explode"}"#).unwrap_err().contains("respond"));
+        let delay = read(r#"{"hook":"before","effect":"delay","millis":5}"#).unwrap();
+        assert_eq!(delay.effect, Effect::Delay { millis: 5 });
+    }
+
+    #[test]
+    fn what_is_written_out_reads_back() {
+        let texts = [
+            r#"{"id":"a","hook":"before","effect":"respond","status":429,"code":"c","message":"m","retryAfter":5}"#,
+            r#"{"id":"b","hook":"settle","match":{"facts":{"operation":"*/write"},"nth":[1]},"effect":"stuck"}"#,
+            r#"{"id":"c","hook":"kubelet","effect":"fail","code":"c","message":"m"}"#,
+        ];
+        for text in texts {
+            let rule = read(text).unwrap();
+            assert_eq!(read(&serde_json::to_string(&rule).unwrap()).unwrap(), rule);
+            let status = RuleStatus { rule: rule.clone(), matched: 1, fired: 0, last_miss: None };
+            let back: RuleStatus = serde_json::from_str(&serde_json::to_string(&status).unwrap()).unwrap();
+            assert_eq!(back.rule, rule);
+        }
+    }
+}
