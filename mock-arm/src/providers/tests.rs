@@ -250,6 +250,23 @@ fn a_cluster_is_accepted_then_succeeds_and_keeps_what_agents_reported() {
 }
 
 #[test]
+fn the_same_seed_repeats_identities_and_a_cluster_made_again_has_another() {
+    let identities = |waits: [u64; 2]| {
+        let mut cloud = Cloud::ready();
+        let principal = |reply| value(reply)["identity"]["principalId"].as_str().unwrap().to_owned();
+        cloud.pass(waits[0]);
+        let first = principal(put(&cloud));
+        cloud.pass(60);
+        operation(cloud.call_as(Verb::Delete, &cloud.cluster(), VERSION, None).unwrap());
+        cloud.pass(waits[1]);
+        [first, principal(put(&cloud))]
+    };
+    let one = identities([0, 60]);
+    assert_eq!(one, identities([1234, 77]), "the moment does not show");
+    assert_ne!(one[0], one[1]);
+}
+
+#[test]
 fn a_cluster_is_patched_at_once_and_deleted_in_a_while() {
     let mut cloud = Cloud::ready();
     put(&cloud);

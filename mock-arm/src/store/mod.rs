@@ -4,6 +4,7 @@
 //! row is JSON that a snapshot can hold.
 
 pub mod groups;
+pub mod identities;
 pub mod registrations;
 pub mod resources;
 pub mod time;
@@ -14,6 +15,8 @@ use sim_core::ledger::{Row, Txn, View};
 pub const GROUPS: &str = "arm/groups";
 /// Resources; see [`resources`].
 pub const RESOURCES: &str = "arm/resources";
+/// How many identities a name has had; see [`identities`].
+pub const IDENTITIES: &str = "arm/identities";
 /// Registration states of namespaces; see [`registrations`].
 pub const REGISTRATIONS: &str = "arm/registrations";
 /// How namespaces register where that was changed at run time; see [`registrations`].

@@ -1,6 +1,7 @@
 //! What a client may write to a connected cluster, and what comes of it.
 
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 use super::super::catalog;
 use super::super::refusal::{Kind, Refusal};
@@ -108,12 +109,13 @@ impl<'a> Put<'a> {
         Ok(Self { location, tags, identity, kind, properties })
     }
 
-    /// The resource that comes of it: new, or over the `found` one, whose reported values stay.
+    /// The resource that comes of it: new, or over the `found` one, whose reported values stay. `principal` gives the id
+    /// of a new identity, if one is needed.
     pub(super) fn apply(
         &self,
         call: &Call<'_>,
         typed: &Typed<'_>,
-        key: &str,
+        principal: impl FnOnce() -> Uuid,
         found: Option<&Value>,
     ) -> Value {
         let subscription = typed.subscription.unwrap_or_default();
@@ -131,7 +133,7 @@ impl<'a> Put<'a> {
             "location": self.location,
             "tags": self.tags,
             "systemData": system_data(call, found),
-            "identity": self.identity(call, key, found),
+            "identity": self.identity(call, principal, found),
         });
         let kind = self.kind.map(Value::from).or_else(|| found?.get("kind").cloned());
         if let Some(kind) = kind {
@@ -141,15 +143,12 @@ impl<'a> Put<'a> {
         resource
     }
 
-    fn identity(&self, call: &Call<'_>, key: &str, found: Option<&Value>) -> Value {
+    fn identity(&self, call: &Call<'_>, principal: impl FnOnce() -> Uuid, found: Option<&Value>) -> Value {
         if self.identity == "None" {
             return json!({ "type": "None" });
         }
         let known = found.and_then(|found| found.pointer("/identity/principalId")).and_then(Value::as_str);
-        let principal = known.map_or_else(
-            || call.seed.uuid(&format!("identity/{key}/{}", call.now.as_nanosecond())).to_string(),
-            str::to_owned,
-        );
+        let principal = known.map_or_else(|| principal().to_string(), str::to_owned);
         json!({ "principalId": principal, "tenantId": call.profile.tenant.id, "type": self.identity })
     }
 

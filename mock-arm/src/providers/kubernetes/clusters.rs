@@ -13,7 +13,7 @@ use super::super::target::Typed;
 use super::{body, connectivity, versions};
 use crate::lro::{self, Operation, State};
 use crate::profile::Style;
-use crate::store::{RESOURCES, Rows, resources};
+use crate::store::{RESOURCES, Rows, identities, resources};
 
 /// A write takes 3 to 74 s in recordings, 7 s in most.
 const WRITE: Timing = Timing { style: Style::AsyncOperation, span: Duration::from_secs(7), retry_after: 10 };
@@ -98,7 +98,8 @@ fn put(
         check_alive(found, typed.name())?;
         check_location(typed, wanted.location, resources::resource(found))?;
     }
-    let resource = wanted.apply(call, typed, key, before);
+    let principal = || call.seed.uuid(&format!("identity/{key}/{}", identities::next(txn, key)));
+    let resource = wanted.apply(call, typed, principal, before);
     let operation = begin(call, "write", WRITE, key, &resource, txn);
     let state = if call_is_immediate(&operation) { "Succeeded" } else { "Accepted" };
     let resource = with_state(resource, state);
