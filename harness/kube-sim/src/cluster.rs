@@ -22,6 +22,7 @@ use crate::auth::TokenService;
 use crate::bootstrap;
 use crate::controllers::{Controllers, ControllersConfig};
 use crate::front::{Listening, Server, serve};
+use crate::kubelet::live::LiveContainers;
 use crate::kubelet::{ImageResolver, KubeletConfig, Logs, NodeSpec};
 use crate::status::Status;
 
@@ -130,12 +131,13 @@ impl Cluster {
         bootstrap::fill(&api, address, authority.pem())
             .map_err(|status| StartError::Bootstrap { cluster: name.clone(), status })?;
         let tokens = TokenService::new(api.clone(), keys, &name);
-        let logs = Logs::new(clock);
+        let (logs, live) = (Logs::new(clock), LiveContainers::default());
         let (stop, stopped) = tokio::sync::watch::channel(false);
         let server = Arc::new(Server {
             api: api.clone(),
             tokens: tokens.clone(),
             logs: logs.clone(),
+            live: live.clone(),
             address: address.to_string(),
             messages: OnceLock::new(),
             stop: stopped,
@@ -155,6 +157,7 @@ impl Cluster {
                 },
                 ca_pem: authority.pem().to_owned(),
                 logs,
+                live,
             },
         );
         let controllers =

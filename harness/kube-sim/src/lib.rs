@@ -23,6 +23,7 @@ pub mod registry;
 pub mod scheduler;
 pub mod schema;
 pub mod status;
+mod streaming;
 pub mod tables;
 pub mod validate;
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use clap::Parser;
 use kube_sim::cluster::{Cluster, ClusterConfig};
-use kube_sim::kubelet::NodeSpec;
+use kube_sim::kubelet::{ContainerImage, ImageResolver, NodeSpec, Workload};
 use sim_core::clock::Clock;
 use sim_core::faults::FaultSet;
 use sim_core::journal::Journal;
@@ -43,6 +43,10 @@ struct Options {
     /// Where volumes of pods are made [default: beside the kubeconfig].
     #[arg(long, value_name = "DIR")]
     work_dir: Option<PathBuf>,
+    /// Run a program of this machine for an image, once or more: containers of IMAGE get their `args`, and `command`
+    /// in PROGRAM's place. Other images have scripted lives.
+    #[arg(long = "image", value_name = "IMAGE=PROGRAM", value_parser = image)]
+    images: Vec<(String, PathBuf)>,
     /// How many nodes.
     #[arg(long, default_value_t = 1)]
     nodes: u16,
@@ -80,7 +84,7 @@ async fn run(options: Options) -> Result<(), String> {
         seed,
         journal,
         keys: KeySource::fresh(),
-        images: Arc::new(|_| None),
+        images: resolver(options.images),
         nodes: nodes.collect(),
         pod_env: Vec::new(),
         work_dir: options.work_dir.unwrap_or(beside),
@@ -108,6 +112,27 @@ async fn run(options: Options) -> Result<(), String> {
         let _ = fs::remove_dir_all(own_dir);
     }
     Ok(())
+}
+
+fn image(text: &str) -> Result<(String, PathBuf), String> {
+    let (image, program) = text.split_once('=').ok_or("must be IMAGE=PROGRAM")?;
+    if image.is_empty() || program.is_empty() {
+        return Err("must be IMAGE=PROGRAM".into());
+    }
+    Ok((image.to_owned(), program.into()))
+}
+
+/// The programs of known images, by name.
+fn resolver(images: Vec<(String, PathBuf)>) -> ImageResolver {
+    Arc::new(move |container: &ContainerImage| {
+        let (_, program) = images.iter().find(|(image, _)| *image == container.image)?;
+        let (program, first) = match container.command.split_first() {
+            Some((own, rest)) => (PathBuf::from(own), rest),
+            None => (program.clone(), &[][..]),
+        };
+        let args = first.iter().chain(&container.args).cloned().collect();
+        Some(Workload::Process { program, args, env: Vec::new() })
+    })
 }
 
 fn write_private(path: &Path, text: &str) -> std::io::Result<()> {

@@ -34,6 +34,7 @@ use self::kinds::Kinds;
 use self::manager::Manager;
 use self::store::Store;
 use crate::api::Api;
+use crate::kubelet::live::LiveContainers;
 use crate::kubelet::{Kubelet, KubeletConfig, Logs, Nodes};
 use crate::scheduler::Scheduler;
 use crate::status::Status;
@@ -47,6 +48,8 @@ pub struct ControllersConfig {
     pub ca_pem: String,
     /// Where what containers write goes.
     pub logs: Logs,
+    /// Where running containers are found.
+    pub(crate) live: LiveContainers,
 }
 
 /// The running control plane. Dropping it stops everything and kills every child process.
@@ -64,7 +67,7 @@ impl Controllers {
         let kinds = Arc::new(Kinds::new(api)?);
         let store = Store::new(api.clone(), kinds, "kube-controller-manager");
         let mut manager = Manager::new(api.clone());
-        let ControllersConfig { kubelet, ca_pem, logs } = config;
+        let ControllersConfig { kubelet, ca_pem, logs, live } = config;
         manager.add(|_| accounts::Accounts::new(&store, ca_pem));
         manager.add(|nudger| Nodes::new(&store, kubelet.clone(), &nudger));
         manager.add(|_| deployment::Deployments::new(&store));
@@ -77,7 +80,7 @@ impl Controllers {
         manager.add(|_| namespace::Namespaces::new(&store));
         manager.add(|_| expiry::Expiry::new(&store));
         manager.add(|_| Scheduler::new(&store));
-        manager.add(|nudger| Kubelet::new(&store, kubelet, logs, nudger));
+        manager.add(|nudger| Kubelet::new(&store, kubelet, (logs, live), nudger));
         Ok(Self { task: tokio::spawn(manager.run()) })
     }
 

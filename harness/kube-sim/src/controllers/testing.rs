@@ -15,6 +15,7 @@ use sim_core::seed::Seed;
 use super::{Controllers, ControllersConfig};
 use crate::api::{Api, Caller, DeleteOptions, Sub, WriteOptions};
 use crate::auth::TokenService;
+use crate::kubelet::live::LiveContainers;
 use crate::kubelet::{ContainerImage, KubeletConfig, Logs, NodeSpec, Workload};
 use crate::registry::Kind;
 
@@ -67,7 +68,7 @@ impl TestCluster {
             faults: faults.clone(),
             cluster: name.into(),
         };
-        let config = ControllersConfig { kubelet, ca_pem: "CA".into(), logs: logs.clone() };
+        let config = ControllersConfig { kubelet, ca_pem: "CA".into(), logs: logs.clone(), live: LiveContainers::default() };
         let controllers = Controllers::start(&api, config).unwrap();
         clock.quiet().await;
         Self { api, clock, faults, logs, controllers, work_dir }

@@ -10,6 +10,7 @@ mod render;
 mod request_info;
 mod resources;
 mod show;
+mod streams;
 mod subresources;
 mod watch;
 
@@ -18,6 +19,7 @@ use std::sync::OnceLock;
 
 use axum::body::Body;
 use axum::response::Response;
+use http::request::Parts;
 use http::{HeaderMap, Method, header};
 use sim_core::journal::Entry;
 use tokio::sync::watch::Receiver;
@@ -25,6 +27,7 @@ use tokio::sync::watch::Receiver;
 use crate::api::{Api, Caller};
 use crate::auth::{TokenService, allows, denial, impersonated};
 use crate::kubelet::Logs;
+use crate::kubelet::live::LiveContainers;
 use crate::status::Status;
 
 pub(crate) use listener::{Listening, serve};
@@ -36,6 +39,8 @@ pub(crate) struct Server {
     pub(crate) api: Api,
     pub(crate) tokens: TokenService,
     pub(crate) logs: Logs,
+    /// The containers that run.
+    pub(crate) live: LiveContainers,
     /// `127.0.0.1:PORT`, for documents that name it.
     pub(crate) address: String,
     /// How to read protobuf bodies; read when the first one comes.
@@ -63,7 +68,7 @@ pub(crate) async fn handle(server: &Server, peer: Option<Caller>, request: http:
     let (parts, body) = request.into_parts();
     let query = Query::parse(parts.uri.query().unwrap_or_default());
     let info = RequestInfo::parse(&parts.method, parts.uri.path(), &query);
-    let answer = answer(server, peer, &parts.method, &info, &query, &parts.headers, body).await;
+    let answer = answer(server, peer, &parts, &info, &query, body).await;
     let (code, response) = match answer {
         Ok(response) => (response.status().as_u16(), response),
         Err(status) => (status.code, render::refusal(&status)),
@@ -81,12 +86,12 @@ pub(crate) async fn handle(server: &Server, peer: Option<Caller>, request: http:
 async fn answer(
     server: &Server,
     peer: Option<Caller>,
-    method: &Method,
+    parts: &Parts,
     info: &RequestInfo,
     query: &Query,
-    headers: &HeaderMap,
     body: Body,
 ) -> Result<Response, Status> {
+    let headers = &parts.headers;
     let caller = authenticate(server, peer, headers).await?;
     let mut caller = impersonated(&server.api, caller, headers)?;
     caller.manager = manager(query, headers);
@@ -117,11 +122,12 @@ async fn answer(
             "only the following media types are accepted: application/json, application/yaml (kube-sim does not write application/vnd.kubernetes.protobuf yet)",
         )
     })?;
-    let body = match *method {
+    let body = match parts.method {
         Method::GET | Method::HEAD => bytes::Bytes::new(),
         _ => body::read(body).await?,
     };
-    let request = resources::Request { server, caller, info, query, headers, kind, accepted, body };
+    let upgrade = parts.extensions.get().cloned();
+    let request = resources::Request { server, caller, info, query, headers, kind, accepted, body, upgrade };
     resources::answer(request).await
 }
 

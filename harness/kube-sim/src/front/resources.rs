@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
+use hyper::upgrade::OnUpgrade;
 use serde_json::Value;
 
 use super::negotiate::Accepted;
@@ -32,6 +33,8 @@ pub(super) struct Request<'a> {
     pub(super) kind: Arc<Kind>,
     pub(super) accepted: Accepted,
     pub(super) body: Bytes,
+    /// The connection itself, for requests that become one.
+    pub(super) upgrade: Option<OnUpgrade>,
 }
 
 /// Answers a request about objects.

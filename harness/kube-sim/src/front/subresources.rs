@@ -1,5 +1,5 @@
-//! Subresources that are actions: log, token, binding, eviction. Exec, attach, port forwarding and proxying are refused
-//! by name.
+//! Subresources that are actions: log, token, binding, eviction, exec, port forwarding. Attaching and proxying are
+//! refused by name.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
 use super::resources::Request;
-use super::{options, render};
+use super::{options, render, streams};
 use crate::api::{DeleteOptions, Sub, meta};
 use crate::auth::TokenAsk;
 use crate::kubelet::{LogError, LogOptions};
@@ -23,26 +23,26 @@ pub(super) async fn answer(request: &Request<'_>, sub: Sub) -> Result<Response, 
         ("create", Sub::Token) => return token(request).await,
         ("create", Sub::Binding) => return bind(request),
         ("create", Sub::Eviction) => return evict(request),
-        (_, Sub::Exec) => "running commands in containers (pods/exec)",
+        ("get" | "create", Sub::Exec) => return streams::exec(request),
+        ("get" | "create", Sub::PortForward) => return streams::port_forward(request),
         (_, Sub::Attach) => "attaching to containers (pods/attach)",
-        (_, Sub::PortForward) => "port forwarding (pods/portforward)",
         (_, Sub::Proxy) => "proxying through the API server",
         _ => return Err(Status::method_not_allowed()),
     };
     Err(Status::not_modelled(what))
 }
 
-fn pod(request: &Request<'_>) -> Result<Value, Status> {
+pub(super) fn pod(request: &Request<'_>) -> Result<Value, Status> {
     request.server.api.get(&request.kind, request.info.namespace(), &request.info.name)
 }
 
-fn containers(pod: &Value) -> Vec<&str> {
+pub(super) fn containers(pod: &Value) -> Vec<&str> {
     let lists = ["initContainers", "containers", "ephemeralContainers"].into_iter();
     let all = lists.flat_map(|list| pod["spec"][list].as_array().into_iter().flatten());
     all.map(|container| meta::text(container, "/name")).collect()
 }
 
-fn choose_container(request: &Request<'_>, pod: &Value) -> Result<String, Status> {
+pub(super) fn choose_container(request: &Request<'_>, pod: &Value) -> Result<String, Status> {
     let name = meta::name(pod);
     let all = containers(pod);
     match request.query.get("container").filter(|container| !container.is_empty()) {

@@ -10,11 +10,16 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::backoff::BackOff;
+use super::hooks::{Hook, Moment};
+use super::live::Registration;
 use super::logs::LogWriter;
-use super::probes::{Outcome, Probe, ProbeKind};
+use super::probes::{Outcome, Place, Probe, ProbeKind};
 use super::process::{Exit, Process};
 use super::workload::Script;
 use crate::controllers::manager::{Next, Nudger};
+
+/// What a container has left after the hook before its end, in any case.
+const LAST_GRACE: Duration = Duration::from_secs(2);
 
 /// How long a fresh process may be silent before the world moves on without it, in wall time.
 const FIRST_WORD: Duration = Duration::from_millis(300);
@@ -26,6 +31,8 @@ pub(crate) enum Note {
     Exited(Exit),
     /// A probe was run.
     Probed(Outcome),
+    /// A hook is over; why it failed, if it did.
+    Hooked(Moment, Option<String>),
 }
 
 /// Which life of which container a note is about.
@@ -82,13 +89,16 @@ pub(crate) enum Body {
     Starting,
 }
 
-/// Probes that wait until the startup probe has passed.
+/// What a process is watched and asked by.
 #[derive(Debug)]
-pub(crate) struct Gated {
-    pub(crate) probes: Vec<Probe>,
-    pub(crate) ports: Vec<(u16, u16)>,
-    pub(crate) shown: String,
+pub(crate) struct Watch {
+    /// Probes that wait until the startup probe has passed.
+    pub(crate) gated: Vec<Probe>,
+    /// What runs before the container is asked to end.
+    pub(crate) pre_stop: Option<Hook>,
+    pub(crate) place: Place,
     pub(crate) teller: Teller,
+    pub(crate) clock: Clock,
 }
 
 /// A life that goes on.
@@ -98,10 +108,14 @@ pub(crate) struct Run {
     pub(crate) life: u64,
     pub(crate) started: Timestamp,
     pub(crate) body: Body,
-    /// Kept for what dropping it does: the probes end with the run.
+    /// Kept for what dropping it does: probes and hooks end with the run.
     pub(crate) probes: JoinSet<()>,
-    /// What is probed once the startup probe has passed.
-    pub(crate) gated: Option<Gated>,
+    /// Of a process.
+    pub(crate) watch: Option<Watch>,
+    /// Kept for what dropping it does: commands in the container end with the run.
+    pub(crate) registration: Option<Registration>,
+    /// False until the hook that follows the start, if there is one, is over.
+    pub(crate) started_up: bool,
     /// False until the startup probe, if there is one, has passed.
     pub(crate) startup_passed: bool,
     pub(crate) ready: bool,
@@ -182,7 +196,7 @@ impl Container {
     }
 
     pub(crate) fn is_ready(&self) -> bool {
-        self.run().is_some_and(|run| run.ready && run.startup_passed)
+        self.run().is_some_and(|run| run.ready && run.startup_passed && run.started_up)
     }
 
     /// Ends the present life.
@@ -212,7 +226,7 @@ impl Container {
             Body::Process(process) => {
                 if deadline <= now {
                     process.signal(Signal::KILL);
-                } else if first {
+                } else if first && !before_stop(&mut run.probes, run.watch.as_mut()) {
                     process.signal(Signal::TERM);
                 }
             }
@@ -222,6 +236,15 @@ impl Container {
             }
         }
         first
+    }
+
+    /// Goes on with the end once the hook before it is over. The container has two more seconds at least.
+    pub(crate) fn stop_after_hook(&mut self, now: Timestamp) {
+        let Some(run) = self.run_mut() else { return };
+        if let Body::Process(process) = &run.body {
+            process.signal(Signal::TERM);
+        }
+        run.kill_at = run.kill_at.map(|kill_at| kill_at.max(later(now, LAST_GRACE)));
     }
 
     /// Does what a running container has to do at this time: a script's lines, readiness and end; the kill of one that
@@ -270,7 +293,7 @@ impl Container {
     }
 
     /// Takes in what a probe found. Returns whether the container must be restarted.
-    pub(crate) fn probed(&mut self, outcome: &Outcome, clock: &Clock) -> bool {
+    pub(crate) fn probed(&mut self, outcome: &Outcome) -> bool {
         let Some(run) = self.run_mut() else { return false };
         match (outcome.kind, outcome.verdict) {
             (_, None) => false,
@@ -280,8 +303,9 @@ impl Container {
             }
             (ProbeKind::Startup, Some(true)) => {
                 run.startup_passed = true;
-                if let Some(Gated { probes, ports, shown, teller }) = run.gated.take() {
-                    start_probes(&mut run.probes, probes, clock, &ports, &shown, &teller);
+                if let Some(watch) = &mut run.watch {
+                    let gated = std::mem::take(&mut watch.gated);
+                    start_probes(&mut run.probes, gated, watch);
                 }
                 false
             }
@@ -334,22 +358,29 @@ pub(crate) fn start_process(
 }
 
 /// Starts probes of a process. A probe ends when it is dropped with the run; a startup probe ends once it has passed.
-pub(crate) fn start_probes(
-    tasks: &mut JoinSet<()>,
-    probes: Vec<Probe>,
-    clock: &Clock,
-    ports: &[(u16, u16)],
-    shown: &str,
-    teller: &Teller,
-) {
+pub(crate) fn start_probes(tasks: &mut JoinSet<()>, probes: Vec<Probe>, watch: &Watch) {
     for probe in probes {
-        let Some(port) = probe.port() else { continue };
-        let Some((_, target)) = ports.iter().find(|(wanted, _)| *wanted == port) else { continue };
-        let target = (std::net::Ipv4Addr::LOCALHOST, *target).into();
-        let (clock, teller, shown) = (clock.clone(), teller.clone(), shown.to_owned());
-        tasks.spawn(probe.run(clock, target, shown, move |outcome, busy| {
+        let teller = watch.teller.clone();
+        tasks.spawn(probe.run(watch.clock.clone(), watch.place.clone(), move |outcome, busy| {
             let over = outcome.kind == ProbeKind::Startup && outcome.verdict == Some(true);
             teller.tell(Note::Probed(outcome), busy) && !over
         }));
     }
+}
+
+/// Starts a hook of a process. Its end is told.
+pub(crate) fn start_hook(tasks: &mut JoinSet<()>, hook: Hook, moment: Moment, watch: &Watch) {
+    let (clock, place, teller) = (watch.clock.clone(), watch.place.clone(), watch.teller.clone());
+    tasks.spawn(async move {
+        let (failure, busy) = hook.run(&clock, &place).await;
+        teller.tell(Note::Hooked(moment, failure), busy);
+    });
+}
+
+/// Starts the hook before the end, if there is one that has not run.
+fn before_stop(tasks: &mut JoinSet<()>, watch: Option<&mut Watch>) -> bool {
+    let Some(watch) = watch else { return false };
+    let Some(hook) = watch.pre_stop.take() else { return false };
+    start_hook(tasks, hook, Moment::PreStop, watch);
+    true
 }

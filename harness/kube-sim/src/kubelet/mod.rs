@@ -8,17 +8,21 @@
 //! mounts appear), `DRYARC_PORT_n` (the free port of this machine that stands for container port n, for every stated and
 //! every probed port) and [`PARENT_PIPE`]. Pod addresses are those of a simulated network that nothing routes.
 //!
-//! Not modelled, and said so by an event or a waiting reason: `exec`, gRPC and HTTPS probes, volume types other than
-//! `configMap`, `secret`, `emptyDir`, `projected`, `downwardAPI` and `hostPath`. Not modelled and without effect:
-//! life-cycle hooks, security contexts, resource limits, ephemeral containers.
+//! Not modelled, and said so by a waiting reason: volume types other than `configMap`, `secret`, `emptyDir`, `projected`,
+//! `downwardAPI`, `persistentVolumeClaim` and `hostPath`. Not modelled and without effect: security contexts, resource
+//! limits, ephemeral containers, and probes and hooks of scripted containers.
 
 mod backoff;
+pub(crate) mod command;
 mod config;
 mod container;
 mod env;
 mod expand;
 mod fields;
+mod hooks;
+mod http;
 mod image;
+pub(crate) mod live;
 mod logs;
 mod node;
 mod pod;
@@ -29,6 +33,8 @@ mod status;
 mod sync;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_commands;
 mod volumes;
 mod workload;
 
@@ -43,6 +49,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use self::container::{Notice, Teller};
+use self::live::LiveContainers;
 use self::pod::{Worker, container_reference};
 use self::volumes::Volumes;
 use crate::controllers::events::{Level, Recorder};
@@ -83,6 +90,7 @@ pub(crate) struct Kubelet {
     config: KubeletConfig,
     events: Recorder,
     logs: Logs,
+    live: LiveContainers,
     nudger: Nudger,
     notices: (mpsc::UnboundedSender<Notice>, mpsc::UnboundedReceiver<Notice>),
     /// By key.
@@ -106,7 +114,12 @@ impl Drop for Kubelet {
 
 impl Kubelet {
     /// The kubelets of the nodes in `config`. Must be called within a tokio runtime.
-    pub(crate) fn new(store: &Store, config: KubeletConfig, logs: Logs, nudger: Nudger) -> Self {
+    pub(crate) fn new(
+        store: &Store,
+        config: KubeletConfig,
+        (logs, live): (Logs, LiveContainers),
+        nudger: Nudger,
+    ) -> Self {
         let store = store.named("kubelet");
         let events = Recorder::new(&store, "kubelet");
         let ids = store.api().seed().stream(&format!("kube/{}/containers", config.cluster));
@@ -125,7 +138,19 @@ impl Kubelet {
             }
         });
         let notices = mpsc::unbounded_channel();
-        Self { store, config, events, logs, nudger, notices, workers: HashMap::new(), nodes, ids, renewal }
+        Self {
+            store,
+            config,
+            events,
+            logs,
+            live,
+            nudger,
+            notices,
+            workers: HashMap::new(),
+            nodes,
+            ids,
+            renewal,
+        }
     }
 
     fn teller(&self, worker: &Worker, container: &str, life: u64) -> Teller {
@@ -162,7 +187,7 @@ impl Kubelet {
         self.events.event_at(involved, level, reason, message, Some(text(pod, "/spec/nodeName")));
     }
 
-    fn journal(&self, pod: &Value, container: &str, kind: &str) {
+    fn journal(&self, pod: &Value, container: &str, kind: &'static str) {
         let entry = Entry::new(format!("kubelet/{}", text(pod, "/spec/nodeName")), kind)
             .fact("cluster", self.config.cluster.as_str())
             .fact("namespace", namespace(pod))

@@ -1,18 +1,16 @@
-//! Probes of containers that are processes: HTTP and TCP, at the port of this machine that stands for the container's.
-//!
-//! `exec`, `grpc` and HTTPS probes are not modelled: an event says so, and they count as passed. Waits are world time,
-//! a probe's own timeout is wall time.
+//! Probes of containers that are processes: HTTP, TCP and gRPC at the port of this machine that stands for the
+//! container's, and commands. Waits are world time, a probe's own timeout is wall time.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::Empty;
-use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use sim_core::clock::{Busy, Clock};
 use tokio::net::TcpStream;
 
+use super::command;
+use super::http::{Get, dial_error, grpc_health};
+use super::live::Live;
 use crate::controllers::objects::{list, number, text};
 
 /// What a probe decides about.
@@ -45,11 +43,37 @@ impl ProbeKind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Action {
     /// GET on a path; statuses from 200 to 399 pass.
-    Http { port: u16, path: String, host: String, headers: Vec<(String, String)> },
+    Http(Get),
     /// A connection.
     Tcp { port: u16 },
-    /// Something that is not modelled.
-    NotModelled(&'static str),
+    /// A command that ends with 0.
+    Exec { command: Vec<String> },
+    /// The gRPC health service says `SERVING`.
+    Grpc { port: u16, service: String },
+}
+
+/// Where a probe or hook finds its container.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    pub(crate) live: Live,
+    /// The pod's address, which messages show.
+    pub(crate) address: String,
+}
+
+impl Place {
+    /// Where a container port really is.
+    pub(crate) fn target(&self, port: u16) -> Option<SocketAddr> {
+        self.live.port(port).map(|port| (Ipv4Addr::LOCALHOST, port).into())
+    }
+}
+
+/// Why a probe did not pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// It failed.
+    Failed(String),
+    /// It could not be made, which counts as nothing.
+    Errored(String),
 }
 
 /// A probe as its container states it, with Kubernetes' defaults.
@@ -69,7 +93,7 @@ pub(crate) struct Probe {
 pub(crate) struct Outcome {
     pub(crate) kind: ProbeKind,
     /// Why it failed; `None` when it passed.
-    pub(crate) failure: Option<String>,
+    pub(crate) failure: Option<Failure>,
     /// What holds now, if enough results in a row agree.
     pub(crate) verdict: Option<bool>,
 }
@@ -100,34 +124,31 @@ impl Probe {
         }
     }
 
-    /// The container port that it asks.
+    /// The container port that it asks, if it asks one.
     pub(crate) fn port(&self) -> Option<u16> {
         match self.action {
-            Action::Http { port, .. } | Action::Tcp { port } => Some(port),
-            Action::NotModelled(_) => None,
+            Action::Http(Get { port, .. }) | Action::Tcp { port } | Action::Grpc { port, .. } => Some(port),
+            Action::Exec { .. } => None,
         }
     }
 
-    /// Probes until dropped or until `report` says that it is enough. `target` is where the container's port is.
-    pub(crate) async fn run(
-        self,
-        clock: Clock,
-        target: SocketAddr,
-        shown: String,
-        report: impl Fn(Outcome, Busy) -> bool,
-    ) {
+    /// Probes until dropped or until `report` says that it is enough.
+    pub(crate) async fn run(self, clock: Clock, place: Place, report: impl Fn(Outcome, Busy) -> bool) {
         let mut row = 0;
         let mut last = None;
         let mut wait = self.initial_delay;
         loop {
             let busy = clock.sleep(wait).await;
-            let checked = clock.wall_timeout(self.timeout, self.check(target, &shown)).await;
-            let failure = checked.unwrap_or_else(|_| Err(self.timed_out(&shown))).err();
+            let checked = clock.wall_timeout(self.timeout, self.check(&place, &clock)).await;
+            let failure = checked.unwrap_or_else(|_| Err(Failure::Failed(self.timed_out(&place)))).err();
             let passed = failure.is_none();
-            row = if last == Some(passed) { row + 1 } else { 1 };
-            last = Some(passed);
-            let threshold = if passed { self.success_threshold } else { self.failure_threshold };
-            let verdict = (row >= threshold).then_some(passed);
+            let mut verdict = None;
+            if !matches!(failure, Some(Failure::Errored(_))) {
+                row = if last == Some(passed) { row + 1 } else { 1 };
+                last = Some(passed);
+                let threshold = if passed { self.success_threshold } else { self.failure_threshold };
+                verdict = (row >= threshold).then_some(passed);
+            }
             if !report(Outcome { kind: self.kind, failure, verdict }, busy) {
                 return;
             }
@@ -135,87 +156,91 @@ impl Probe {
         }
     }
 
-    fn timed_out(&self, shown: &str) -> String {
+    fn timed_out(&self, place: &Place) -> String {
+        let limit = self.timeout.as_secs();
         match &self.action {
-            Action::Http { .. } => format!(
+            Action::Http(get) => format!(
                 "Get \"{}\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)",
-                self.url(shown)
+                get.url(&place.address)
             ),
-            _ => format!("dial tcp {}: i/o timeout", self.dialled(shown)),
-        }
-    }
-
-    fn dialled(&self, shown: &str) -> String {
-        format!("{shown}:{}", self.port().unwrap_or_default())
-    }
-
-    fn url(&self, shown: &str) -> String {
-        match &self.action {
-            Action::Http { path, .. } => format!("http://{}{path}", self.dialled(shown)),
-            _ => String::new(),
-        }
-    }
-
-    async fn check(&self, target: SocketAddr, shown: &str) -> Result<(), String> {
-        let refused = |error: std::io::Error| {
-            let why = match error.kind() {
-                std::io::ErrorKind::ConnectionRefused => "connect: connection refused".to_owned(),
-                _ => error.to_string(),
-            };
-            let dial = format!("dial tcp {}: {why}", self.dialled(shown));
-            match &self.action {
-                Action::Http { .. } => format!("Get \"{}\": {dial}", self.url(shown)),
-                _ => dial,
+            Action::Tcp { port } => format!("dial tcp {}:{port}: i/o timeout", place.address),
+            Action::Exec { command } => {
+                format!("command timed out: \"{}\" timed out after {limit}s", command.join(" "))
             }
-        };
-        let Action::Http { path, host, headers, .. } = &self.action else {
-            return TcpStream::connect(target).await.map(drop).map_err(refused);
-        };
-        let stream = TcpStream::connect(target).await.map_err(refused)?;
-        let failed = |error: &dyn std::fmt::Display| format!("Get \"{}\": {error}", self.url(shown));
-        let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream));
-        let (mut sender, connection) = handshake.await.map_err(|error| failed(&error))?;
-        // Ends by itself when the sender is dropped.
-        tokio::spawn(connection);
-        let mut request = http::Request::get(path.as_str())
-            .header("host", if host.is_empty() { self.dialled(shown) } else { host.clone() })
-            .header("user-agent", "kube-probe/1.34")
-            .header("accept", "*/*")
-            .header("connection", "close");
-        for (name, value) in headers {
-            request = request.header(name, value);
+            Action::Grpc { .. } => format!("timeout: health rpc did not complete within {limit}s"),
         }
-        let request = request.body(Empty::<Bytes>::new()).map_err(|error| failed(&error))?;
-        let status = sender.send_request(request).await.map_err(|error| failed(&error))?.status();
-        if status.is_success() || status.is_redirection() {
-            return Ok(());
+    }
+
+    async fn check(&self, place: &Place, clock: &Clock) -> Result<(), Failure> {
+        match &self.action {
+            Action::Http(get) => {
+                let status = get.send(place.target(get.port), &place.address).await;
+                match status.map_err(Failure::Failed)? {
+                    200..=399 => Ok(()),
+                    status => Err(Failure::Failed(format!("HTTP probe failed with statuscode: {status}"))),
+                }
+            }
+            Action::Tcp { port } => {
+                let dial = |error: std::io::Error| {
+                    Failure::Failed(format!("dial tcp {}:{port}: {}", place.address, dial_error(&error)))
+                };
+                let target = place.target(*port);
+                let target = target.ok_or_else(|| dial(std::io::ErrorKind::ConnectionRefused.into()))?;
+                TcpStream::connect(target).await.map(drop).map_err(dial)
+            }
+            Action::Exec { command } => {
+                // The probe's own limit comes first.
+                match command::run(&place.live, command, clock, self.timeout * 2).await {
+                    command::Outcome::Ended(0, _) => Ok(()),
+                    command::Outcome::Ended(_, output) => Err(Failure::Failed(output)),
+                    command::Outcome::TimedOut => Err(Failure::Failed(self.timed_out(place))),
+                    command::Outcome::NotStarted(message) => Err(Failure::Errored(format!(
+                        "rpc error: code = Unknown desc = failed to exec in container: {message}"
+                    ))),
+                }
+            }
+            Action::Grpc { port, service } => {
+                let address = format!("{}:{port}", place.address);
+                let asked = grpc_health(place.target(*port), &address, service).await;
+                asked.map_err(Failure::Failed)
+            }
         }
-        Err(format!("HTTP probe failed with statuscode: {}", status.as_u16()))
     }
 }
 
 fn action(spec: &Value, container: &Value) -> Action {
-    let port = |holder: &Value| container_port(container, &holder["port"]);
     if let Some(get) = spec.get("httpGet").filter(|get| get.is_object()) {
-        if text(get, "/scheme").eq_ignore_ascii_case("HTTPS") {
-            return Action::NotModelled("an HTTPS probe");
-        }
-        let headers = list(get, "/httpHeaders").iter();
-        let headers =
-            headers.map(|header| (text(header, "/name").to_owned(), text(header, "/value").to_owned()));
-        let path = text(get, "/path");
-        let slash = if path.starts_with('/') { "" } else { "/" };
-        return Action::Http {
-            port: port(get),
-            path: format!("{slash}{path}"),
-            host: text(get, "/host").to_owned(),
-            headers: headers.collect(),
-        };
+        return Action::Http(http_get(get, container));
     }
-    match spec.get("tcpSocket").filter(|socket| socket.is_object()) {
-        Some(socket) => Action::Tcp { port: port(socket) },
-        None if spec.get("grpc").is_some() => Action::NotModelled("a gRPC probe"),
-        None => Action::NotModelled("an exec probe"),
+    if let Some(socket) = spec.get("tcpSocket").filter(|socket| socket.is_object()) {
+        return Action::Tcp { port: container_port(container, &socket["port"]) };
+    }
+    match spec.get("grpc").filter(|grpc| grpc.is_object()) {
+        Some(grpc) => {
+            let service = text(grpc, "/service").to_owned();
+            Action::Grpc { port: container_port(container, &grpc["port"]), service }
+        }
+        None => Action::Exec { command: words(&spec["exec"]) },
+    }
+}
+
+/// The words of an `exec` action.
+pub(crate) fn words(exec: &Value) -> Vec<String> {
+    list(exec, "/command").iter().filter_map(Value::as_str).map(ToOwned::to_owned).collect()
+}
+
+/// An `httpGet` action of a container.
+pub(crate) fn http_get(get: &Value, container: &Value) -> Get {
+    let headers = list(get, "/httpHeaders").iter();
+    let headers = headers.map(|header| (text(header, "/name").to_owned(), text(header, "/value").to_owned()));
+    let path = text(get, "/path");
+    let slash = if path.starts_with('/') { "" } else { "/" };
+    Get {
+        port: container_port(container, &get["port"]),
+        path: format!("{slash}{path}"),
+        host: text(get, "/host").to_owned(),
+        headers: headers.collect(),
+        tls: text(get, "/scheme").eq_ignore_ascii_case("HTTPS"),
     }
 }
 
@@ -254,6 +279,7 @@ pub(crate) fn free_ports(wanted: &[u16]) -> std::io::Result<Vec<(u16, u16)>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kubelet::live::Backing;
     use jiff::Timestamp;
     use serde_json::json;
     use sim_core::clock::Mode;
@@ -269,7 +295,7 @@ mod tests {
             "livenessProbe": {"exec": {"command": ["true"]}},
         });
         let probes = Probe::all(&container);
-        assert_eq!(probes[0].action, Action::NotModelled("an exec probe"));
+        assert_eq!(probes[0].action, Action::Exec { command: vec!["true".into()] });
         assert_eq!(probes[1].port(), Some(8080));
         assert_eq!(probes[1].period, Duration::from_secs(10));
         assert_eq!(probes[1].failure_threshold, 3);
@@ -293,15 +319,17 @@ mod tests {
             "initialDelaySeconds": 5, "timeoutSeconds": 30}});
         let probe = Probe::all(&spec).remove(0);
         let (sender, mut results) = mpsc::unbounded_channel();
-        tokio::spawn(probe.run(clock.clone(), target, "10.0.0.1".into(), move |outcome, _busy| {
-            sender.send(outcome).is_ok()
-        }));
+        let backing =
+            Backing::Process { env: Vec::new(), dir: std::env::temp_dir(), ports: vec![(80, target.port())] };
+        let (live, _kept) = Live::new(backing);
+        let place = Place { live, address: "10.0.0.1".into() };
+        tokio::spawn(probe.run(clock.clone(), place, move |outcome, _busy| sender.send(outcome).is_ok()));
         clock.advance(Duration::from_secs(25)).await;
         let mut seen = Vec::new();
         while let Ok(outcome) = results.try_recv() {
             seen.push((outcome.failure, outcome.verdict));
         }
-        let failed = Some("HTTP probe failed with statuscode: 500".to_owned());
+        let failed = Some(Failure::Failed("HTTP probe failed with statuscode: 500".to_owned()));
         assert_eq!(seen, [(None, Some(true)), (failed.clone(), None), (failed, Some(false))]);
     }
 }

@@ -8,14 +8,16 @@ use sim_core::faults::{Effect, Hook};
 use tokio::task::JoinSet;
 
 use super::container::{
-    Body, Container, Ended, Gated, Run, State, Teller, later, start_probes, start_process,
+    Body, Container, Ended, Run, State, Teller, Watch, later, start_hook, start_probes, start_process,
 };
 use super::env::{self, Env};
 use super::expand::expand;
 use super::fields::PodFacts;
+use super::hooks::{self, Moment};
 use super::image;
+use super::live::Backing;
 use super::pod::Worker;
-use super::probes::{Action, Probe, ProbeKind, free_ports, wanted_ports};
+use super::probes::{Place, Probe, ProbeKind, free_ports, wanted_ports};
 use super::process::ProcessSpec;
 use super::workload::{ContainerImage, Life, Script, Workload};
 use super::{Kubelet, PATH};
@@ -137,7 +139,9 @@ impl Kubelet {
             started: now,
             body: Body::Starting,
             probes: JoinSet::new(),
-            gated: None,
+            watch: None,
+            registration: None,
+            started_up: true,
             startup_passed: true,
             ready: true,
             kill_at: None,
@@ -160,62 +164,64 @@ impl Kubelet {
                 }
                 Workload::Process { program, args, .. } => {
                     let teller = self.teller(worker, title, container.lives);
-                    let process = ProcessSpec { program, args, env: Vec::new(), dir: root.to_path_buf() };
-                    let wired = self.wire(pod, spec, worker, &mut run, &teller, &twist);
-                    let started = wired.and_then(|ports| {
+                    let probes = Probe::all(spec);
+                    let started = free_ports(&wanted_ports(spec, &probes)).and_then(|ports| {
                         let env = with_ports(environment, root, &ports);
-                        start_process(&ProcessSpec { env, ..process }, log, teller, self.store.clock())
+                        let dir = root.to_path_buf();
+                        let process = ProcessSpec { program, args, env: env.clone(), dir: dir.clone() };
+                        let process = start_process(&process, log, teller.clone(), self.store.clock())?;
+                        Ok((process, Backing::Process { env, dir, ports }))
                     });
                     match started {
-                        Ok(process) => run.body = Body::Process(process),
+                        Ok((process, backing)) => {
+                            run.body = Body::Process(process);
+                            self.watch(spec, worker, &mut run, (probes, backing), teller, &twist);
+                        }
                         Err(error) => return self.start_failed(pod, spec, container, id, &error, now),
                     }
                 }
             }
+        }
+        if run.registration.is_none() {
+            run.registration = Some(self.live.register(&worker.uid, title, Backing::Script));
         }
         container.state = State::Running(Box::new(run));
         self.container_event(pod, spec, Level::Normal, "Started", &format!("Started container {title}"));
         self.journal(pod, title, "container started");
     }
 
-    /// Gives a process its ports and starts its probes. Returns the ports.
-    fn wire(
-        &mut self,
-        pod: &Value,
+    /// Makes a process known and starts its probes and the hook that follows its start.
+    fn watch(
+        &self,
         spec: &Value,
         worker: &Worker,
         run: &mut Run,
-        teller: &Teller,
+        (mut probes, backing): (Vec<Probe>, Backing),
+        teller: Teller,
         twist: &Twist,
-    ) -> std::io::Result<Vec<(u16, u16)>> {
-        let mut probes = Probe::all(spec);
-        let ports = free_ports(&wanted_ports(spec, &probes))?;
-        for probe in &probes {
-            if let Action::NotModelled(what) = probe.action {
-                let message = format!(
-                    "{} probe: {what} is not modelled by kube-sim and counts as passed",
-                    probe.kind.title()
-                );
-                self.container_event(pod, spec, Level::Warning, "ProbeNotModelled", &message);
-            }
-        }
-        probes.retain(|probe| probe.port().is_some());
+    ) {
+        let registration = self.live.register(&worker.uid, text(spec, "/name"), backing);
         run.startup_passed = !probes.iter().any(|probe| probe.kind == ProbeKind::Startup);
         run.ready = !probes.iter().any(|probe| probe.kind == ProbeKind::Readiness) && !twist.never_ready;
         if twist.never_ready {
             probes.retain(|probe| probe.kind != ProbeKind::Readiness);
         }
-        let shown = worker.ip.clone().unwrap_or_default();
-        let (first, rest) = if run.startup_passed {
+        let (first, gated) = if run.startup_passed {
             (probes, Vec::new())
         } else {
             probes.into_iter().partition(|probe| probe.kind == ProbeKind::Startup)
         };
-        start_probes(&mut run.probes, first, self.store.clock(), &ports, &shown, teller);
-        if !rest.is_empty() {
-            run.gated = Some(Gated { probes: rest, ports: ports.clone(), shown, teller: teller.clone() });
+        let address = worker.ip.clone().unwrap_or_default();
+        let place = Place { live: registration.live().clone(), address };
+        let pre_stop = hooks::Hook::of(spec, Moment::PreStop);
+        let watch = Watch { gated, pre_stop, place, teller, clock: self.store.clock().clone() };
+        start_probes(&mut run.probes, first, &watch);
+        if let Some(hook) = hooks::Hook::of(spec, Moment::PostStart) {
+            run.started_up = false;
+            start_hook(&mut run.probes, hook, Moment::PostStart, &watch);
         }
-        Ok(ports)
+        run.watch = Some(watch);
+        run.registration = Some(registration);
     }
 
     fn start_failed(

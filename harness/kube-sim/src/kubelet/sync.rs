@@ -5,9 +5,10 @@ use serde_json::Value;
 
 use super::Kubelet;
 use super::container::{Container, Note, Notice, State};
+use super::hooks::Moment;
 use super::logs::Logs;
 use super::pod::{Worker, grace};
-use super::probes::Outcome;
+use super::probes::{Failure, Outcome};
 use super::process::Exit;
 use super::status::is_sidecar;
 use super::volumes::{NO_TOKEN_YET, Sources, below};
@@ -35,7 +36,7 @@ impl Kubelet {
     }
 
     fn take_notice(&mut self, worker: &mut Worker, notice: &Notice) {
-        let (now, clock) = (self.store.now(), self.store.clock().clone());
+        let now = self.store.now();
         let dir = worker.volumes.dir().to_path_buf();
         let Some(container) = worker.containers.get_mut(&notice.container) else { return };
         if container.run().is_none_or(|run| run.life != notice.life) {
@@ -55,9 +56,14 @@ impl Kubelet {
                 }
             }
             Note::Probed(outcome) => {
-                let restart = container.probed(outcome, &clock);
+                let restart = container.probed(outcome);
                 if let Some(pod) = pod.filter(|pod| !deleting(pod)) {
                     self.report_probe(&pod, container, &notice.container, outcome, restart, now);
+                }
+            }
+            Note::Hooked(moment, failure) => {
+                if let Some(pod) = pod {
+                    self.report_hook(&pod, container, &notice.container, *moment, failure.as_deref(), now);
                 }
             }
         }
@@ -75,13 +81,64 @@ impl Kubelet {
         let Some(spec) = spec_of(pod, title) else { return };
         let kind = outcome.kind.title();
         if let Some(failure) = &outcome.failure {
-            let message = format!("{kind} probe failed: {failure}");
+            let message = match failure {
+                Failure::Failed(why) => format!("{kind} probe failed: {why}"),
+                Failure::Errored(why) => {
+                    format!("{kind} probe errored and resulted in unknown state: {why}")
+                }
+            };
             self.container_event(pod, spec, Level::Warning, "Unhealthy", &message);
         }
         if restart && container.stop(after(now, grace(pod)), now) {
             let message =
                 format!("Container {title} failed {} probe, will be restarted", kind.to_lowercase());
             self.container_event(pod, spec, Level::Normal, "Killing", &message);
+        }
+    }
+
+    fn report_hook(
+        &mut self,
+        pod: &Value,
+        container: &mut Container,
+        title: &str,
+        moment: Moment,
+        failure: Option<&str>,
+        now: Timestamp,
+    ) {
+        let Some(spec) = spec_of(pod, title) else { return };
+        if let Some(failure) = failure {
+            tracing::debug!(container = title, failure, "a hook failed");
+        }
+        match (moment, failure) {
+            (Moment::PreStop, failure) => {
+                if failure.is_some() {
+                    self.container_event(
+                        pod,
+                        spec,
+                        Level::Warning,
+                        "FailedPreStopHook",
+                        "PreStopHook failed",
+                    );
+                }
+                container.stop_after_hook(now);
+            }
+            (Moment::PostStart, None) => {
+                if let Some(run) = container.run_mut() {
+                    run.started_up = true;
+                }
+            }
+            (Moment::PostStart, Some(_)) => {
+                self.container_event(
+                    pod,
+                    spec,
+                    Level::Warning,
+                    "FailedPostStartHook",
+                    "PostStartHook failed",
+                );
+                if container.stop(after(now, grace(pod)), now) {
+                    self.container_event(pod, spec, Level::Normal, "Killing", "FailedPostStartHook");
+                }
+            }
         }
     }
 
