@@ -44,7 +44,7 @@ enum Command {
     #[command(after_help = "Examples:\n  dryarc clock speed 600\n  dryarc clock speed 1      like Azure")]
     Speed {
         /// World seconds per second of yours; 0 stops the clock
-        #[arg(value_name = "N", allow_negative_numbers = true)]
+        #[arg(value_name = "N", allow_negative_numbers = true, value_parser = speed)]
         speed: f64,
     },
 }
@@ -76,6 +76,10 @@ impl Clock {
         }
         Ok(Exit::Ok)
     }
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    text.parse().map_err(|_| format!("'{text}' is no speed: write a number from 0.001 to 1000000, or 0"))
 }
 
 /// A clock in a line.

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{CliError, Context, Exit, output};
+use super::{CliError, Context, Exit, extensions, output};
 use crate::client_env::{ClientEnv, Format, render, render_unset};
 
 /// Print the environment of a world's clients, for a shell or a program
@@ -29,6 +29,9 @@ pub(super) struct Env {
 impl Env {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let record = context.running()?;
+        if !self.unset {
+            extensions::take_over(context, &record)?;
+        }
         let env = ClientEnv::build(&record, context.home.path(), &context.outer);
         let text = if self.unset {
             render_unset(&env.undo(&context.outer), self.format)

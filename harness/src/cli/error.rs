@@ -89,7 +89,7 @@ impl From<ControlError> for CliError {
                     401 | 403 | 412 => Exit::Unusable,
                     404 => Exit::NotFound,
                     409 => Exit::Conflict,
-                    400 | 422 => Exit::Usage,
+                    400 | 413 | 422 => Exit::Usage,
                     _ => Exit::Failed,
                 };
                 Self { exit, what: error.to_string(), next: problem.next.clone() }
@@ -131,6 +131,15 @@ impl From<ProfileError> for CliError {
 
 impl From<BadMode> for CliError {
     fn from(error: BadMode) -> Self {
-        Self::usage(error)
+        let next = match &error {
+            BadMode::Name(_) => {
+                "`--clock manual` stands still, `--clock instant` jumps, `--clock scaled --speed N` runs"
+            }
+            BadMode::Speed(_) => {
+                "give a number in that range; `dryarc clock advance 30d` jumps, `--clock manual` (or `clock speed 0`) stands still"
+            }
+            BadMode::Pointless(_) => "give --speed or --clock, not both",
+        };
+        Self::usage(error).next(next)
     }
 }

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::path::Path;
 use std::process::{Command, ExitStatus};
 
 use clap::Args;
@@ -11,7 +12,7 @@ use tokio::process::Child;
 
 use super::signals::{Asked, Signals};
 use super::world_args::WorldArgs;
-use super::{CliError, Context, Exit, context, host};
+use super::{CliError, Context, Exit, context, extensions, host, output};
 use crate::client_env::ClientEnv;
 use crate::state::{ProcessId, StateError, WorldName, WorldRecord, signal_process};
 use crate::world::{DEFAULT_SPEED, Hosted};
@@ -73,20 +74,28 @@ impl Exec {
                 record.name,
                 given.join(", ")
             );
-            return Err(CliError::usage(what).next("leave them out, or choose another name with --world"));
+            let flags = given.join(" and ");
+            return Err(CliError::usage(what).next(format!(
+                "leave out {flags}, or give a name that no world has with --world to make one for this command"
+            )));
         }
+        extensions::take_over(context, record)?;
+        self.say_what_is_missing(record);
         let error = self.prepare(context, record)?.exec();
         Ok(self.not_run(&error))
     }
 
-    fn not_run(&self, error: &std::io::Error) -> CliError {
-        let program =
-            self.command.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        if error.kind() == std::io::ErrorKind::NotFound {
-            return CliError::new(Exit::NoCommand, format!("'{program}' was not found on PATH"))
-                .next("check the name; everything behind `--` is the command");
+    /// The Azure CLI says of a command that it does not know only that it may be misspelled.
+    fn say_what_is_missing(&self, record: &WorldRecord) {
+        let first = self.command.get(1).and_then(|argument| argument.to_str());
+        let program = self.command.first().map(Path::new).unwrap_or_else(|| Path::new(""));
+        if let Some(note) = extensions::missing_for(record, program, first) {
+            output::say(&note);
         }
-        CliError::new(Exit::NotRunnable, format!("'{program}' cannot be run: {error}"))
+    }
+
+    fn not_run(&self, error: &std::io::Error) -> CliError {
+        not_run(self.command.first().map(Path::new).unwrap_or_else(|| Path::new("")), error)
     }
 
     async fn with_own_world(&self, context: &Context, signals: &mut Signals) -> Result<Exit, CliError> {
@@ -107,6 +116,7 @@ impl Exec {
         hosted: &Hosted,
         signals: &mut Signals,
     ) -> Result<Exit, CliError> {
+        self.say_what_is_missing(hosted.record());
         let command = self.prepare(context, hosted.record())?;
         let mut child = tokio::process::Command::from(command)
             .kill_on_drop(true)
@@ -129,6 +139,40 @@ impl Exec {
         status
             .map(exit_of)
             .map_err(|error| CliError::failed(format!("the command could not be waited for: {error}")))
+    }
+}
+
+/// Why a program cannot be run, and what to do about it.
+fn not_run(program: &Path, error: &std::io::Error) -> CliError {
+    let name = program.display();
+    let path = program.components().count() > 1;
+    match error.kind() {
+        std::io::ErrorKind::NotFound if path && program.exists() => {
+            let what =
+                format!("'{name}' cannot be run: the interpreter that its first line names was not found");
+            CliError::new(Exit::NotRunnable, what).next(format!(
+                "correct the line that begins with #!, or name the interpreter: `dryarc exec -- sh {name}`"
+            ))
+        }
+        std::io::ErrorKind::NotFound if path => {
+            CliError::new(Exit::NoCommand, format!("there is no file '{name}'"))
+                .next("check the path; everything behind `--` is the command")
+        }
+        std::io::ErrorKind::NotFound => CliError::new(
+            Exit::NoCommand,
+            format!("'{name}' was not found on PATH"),
+        )
+        .next("check the name, install the program, or give its path; everything behind `--` is the command"),
+        std::io::ErrorKind::PermissionDenied if program.is_dir() => {
+            CliError::new(Exit::NotRunnable, format!("'{name}' is a folder"))
+                .next("name a program in it; everything behind `--` is the command")
+        }
+        std::io::ErrorKind::PermissionDenied => {
+            CliError::new(Exit::NotRunnable, format!("'{name}' is not executable"))
+                .next(format!("run `chmod +x {name}`, or name its interpreter: `dryarc exec -- sh {name}`"))
+        }
+        _ => CliError::new(Exit::NotRunnable, format!("'{name}' cannot be run: {error}"))
+            .next("check that it is a program for this machine, or name its interpreter before it"),
     }
 }
 
@@ -159,6 +203,24 @@ fn exit_of(status: ExitStatus) -> Exit {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_cannot_be_run_says_why_and_what_to_do() {
+        let error = |errno: i32| std::io::Error::from_raw_os_error(errno);
+        let (missing, denied, format) = (error(2), error(13), error(8));
+        let cases = [
+            (not_run(Path::new("no-such"), &missing), Exit::NoCommand, "on PATH"),
+            (not_run(Path::new("./no-such"), &missing), Exit::NoCommand, "no file './no-such'"),
+            (not_run(Path::new("/bin/sh"), &missing), Exit::NotRunnable, "interpreter"),
+            (not_run(Path::new("./script"), &denied), Exit::NotRunnable, "chmod +x ./script"),
+            (not_run(Path::new("/tmp"), &denied), Exit::NotRunnable, "folder"),
+            (not_run(Path::new("./data"), &format), Exit::NotRunnable, "for this machine"),
+        ];
+        for (error, exit, text) in cases {
+            assert_eq!(error.exit, exit, "{error}");
+            assert!(error.to_string().contains(text) && error.next.is_some(), "{error}");
+        }
+    }
 
     #[test]
     fn exit_codes_are_the_commands_own() {

@@ -7,21 +7,58 @@ use clap::{Args, Subcommand};
 use http::Method;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
+use sim_core::faults::Rule;
 
 use super::output::{Output, show, table};
 use super::{CliError, Context, Exit, output};
 
+const COMPARE: &str = "compare it with the examples of `dryarc fault add --help`";
+
 /// The longest rule file that is read, in bytes.
 const LARGEST: u64 = 1 << 20;
+
+const ADD_HELP: &str = "\
+Examples:
+  dryarc fault add rule.yaml
+  the first connection to the sign-in host breaks:
+    dryarc fault add --rule '{hook: wire, match: {facts: {host: login.microsoftonline.com}, nth: [1]}, effect: reset}'
+  two attempts to connect a cluster are told to come back later:
+    dryarc fault add --rule '{hook: before, match: {facts: {method: PUT, path: \"*/connectedClusters/*\"}, nth: [1, 2]}, effect: respond, status: 429, code: TooManyRequests, message: slow down, retryAfter: 5}'
+  a group is made, but the answer is lost:
+    dryarc fault add --rule '{hook: after, match: {facts: {method: PUT, path: \"*/resourcegroups/*\"}, nth: [1]}, effect: reset}'
+  a cluster's operation ends as failed:
+    dryarc fault add --rule '{hook: settle, match: {facts: {operation: Microsoft.Kubernetes/connectedClusters/write}}, effect: fail, code: InternalServerError, message: it broke}'
+  an agent's image cannot be pulled:
+    dryarc fault add --rule '{hook: kubelet, match: {facts: {action: start, container: config-agent}}, effect: fail, code: ImagePullBackOff, message: no such image}'
+
+Hooks, with the facts that `match` can name there (texts compare without case; * at either end stands for anything):
+  wire     outside of TLS, at the gateway: host, port, method (CONNECT, …), route (simulated, allowed, …)
+  before   a request arrived, nothing has happened: host, method, path, route, surface, apiVersion, caller
+  after    it is done, the answer is about to leave: the same, and status
+  settle   a long-running operation ends: operation, resource, id
+  kubelet  a container starts or a node reports: action (start, heartbeat), cluster, node, namespace, pod,
+           container, image
+`match` may also have nth (which matches count), from, until (world time), probability (0 to 1).
+
+Effects:
+  delay (millis)   everywhere: first nothing for this long, in world time
+  respond (status, code, message, retryAfter)   wire, before, after: this answer instead
+  reset, refuse    wire, before, after: the connection breaks; kubelet: the container crashes
+  hang             nothing ever comes
+  fail (code, message)   settle: the operation fails; kubelet: ErrImagePull, ImagePullBackOff, CrashLoopBackOff,
+                   NotReady, or a reason to wait
+  stuck            settle, kubelet: it never gets there";
 
 /// List, add or clear fault rules
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  dryarc fault add --rule '{hook: before, match: {facts: {path: \"*/connectedClusters/*\"}}, effect: respond, status: 429, code: TooManyRequests, message: slow down}'
+  dryarc fault add --rule '{hook: wire, match: {facts: {host: management.azure.com}, nth: [1]}, effect: reset}'
   dryarc fault add rule.yaml
   dryarc fault list
-  dryarc fault clear")]
+  dryarc fault clear
+
+`dryarc fault add --help` has an example for each place where something can go wrong.")]
 pub(super) struct Fault {
     #[command(subcommand)]
     command: Command,
@@ -37,15 +74,7 @@ enum Command {
         output: Output,
     },
     /// Add a rule, or replace the one of the same id
-    #[command(after_help = "\
-Examples:
-  dryarc fault add rule.yaml
-  dryarc fault add --rule '{hook: wire, match: {facts: {host: management.azure.com}, nth: [1]}, effect: reset}'
-
-Hooks: wire, before, after, settle, kubelet.
-Effects: delay (millis), respond (status, code, message, retryAfter), reset, hang, refuse,
-fail (code, message), stuck.
-`match` may have facts, nth, from, until, probability.")]
+    #[command(after_help = ADD_HELP)]
     Add {
         /// A file with the rule (YAML or JSON); `-` reads standard input
         #[arg(value_name = "FILE", required_unless_present = "rule", conflicts_with = "rule")]
@@ -95,13 +124,19 @@ impl Fault {
     }
 }
 
+/// The rule as it is sent. It is read strictly here, where line and column are known.
 fn parse(text: &str) -> Result<Value, CliError> {
-    serde_saphyr::from_str(text).map_err(|error| {
+    if text.trim().is_empty() {
+        return Err(CliError::usage("the rule is empty").next(COMPARE));
+    }
+    let checked: Result<Rule, _> = serde_saphyr::from_str(text);
+    let wrong = |error: serde_saphyr::Error| {
         let error = error.to_string();
         let reason = error.strip_prefix("error: ").unwrap_or(&error).trim_end();
-        CliError::usage(format!("the rule is neither YAML nor JSON: {reason}"))
-            .next("compare it with the examples of `dryarc fault add --help`")
-    })
+        CliError::usage(format!("this is no fault rule: {reason}")).next(COMPARE)
+    };
+    checked.map_err(wrong)?;
+    serde_saphyr::from_str(text).map_err(wrong)
 }
 
 fn read(file: &Path) -> Result<String, CliError> {
@@ -110,11 +145,19 @@ fn read(file: &Path) -> Result<String, CliError> {
             .next("name a file with a rule, `-` for standard input, or give --rule")
     };
     let mut text = String::new();
-    if file == Path::new("-") {
-        std::io::stdin().lock().take(LARGEST).read_to_string(&mut text).map_err(failed)?;
+    // One byte more than is taken, to tell a file that is too long.
+    let (stdin, open);
+    let source: &mut dyn std::io::Read = if file == Path::new("-") {
+        stdin = std::io::stdin();
+        &mut stdin.lock()
     } else {
-        let open = std::fs::File::open(file).map_err(failed)?;
-        open.take(LARGEST).read_to_string(&mut text).map_err(failed)?;
+        open = std::fs::File::open(file).map_err(failed)?;
+        &mut &open
+    };
+    source.take(LARGEST + 1).read_to_string(&mut text).map_err(failed)?;
+    if text.len() as u64 > LARGEST {
+        return Err(CliError::usage(format!("{} is longer than 1 MiB", file.display()))
+            .next("a rule takes a few lines; is this the right file?"));
     }
     Ok(text)
 }
@@ -134,11 +177,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rule_that_cannot_be_read_says_so_once() {
-        let error = parse("{").unwrap_err();
-        let text = error.to_string();
-        assert_eq!(error.exit, Exit::Usage);
-        assert_eq!(text.matches("error:").count(), 1, "{text}");
-        assert!(text.contains("next: "), "{text}");
+    fn a_rule_that_cannot_be_read_says_where_and_only_once() {
+        for (text, place) in [
+            ("{", ""),
+            ("", "empty"),
+            ("hook: wire\neffect: reset\nmacht: {}\n", "macht"),
+            ("hook: wire\neffect: reset\nmacht: {}\n", "3"),
+            ("hook: nowhere\neffect: reset\n", "nowhere"),
+            ("hook: wire\neffect: reset\nstatus: 429\n", "'reset' has no 'status'"),
+        ] {
+            let error = parse(text).unwrap_err();
+            let shown = error.to_string();
+            assert_eq!(error.exit, Exit::Usage);
+            assert_eq!(shown.matches("error:").count(), 1, "{shown}");
+            assert!(shown.contains(place) && shown.contains("next: "), "{shown}");
+        }
+    }
+
+    #[test]
+    fn every_example_of_the_help_is_a_rule_and_every_hook_has_one() {
+        let rules: Vec<Rule> = ADD_HELP
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("dryarc fault add --rule '")?.strip_suffix('\''))
+            .map(|text| serde_json::from_value(parse(text).unwrap()).unwrap())
+            .collect();
+        let hooks: Vec<String> = rules.iter().map(|rule| format!("{:?}", rule.hook)).collect();
+        assert_eq!(hooks, ["Wire", "Before", "After", "Settle", "Kubelet"]);
     }
 }

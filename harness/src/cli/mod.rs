@@ -8,11 +8,13 @@ mod clock;
 mod completions;
 mod context;
 mod detach;
+mod doctor;
 mod down;
 mod env;
 pub mod error;
 mod exec;
 pub mod exit;
+mod extensions;
 mod fault;
 mod host;
 mod journal;
@@ -32,6 +34,7 @@ mod signals;
 pub mod span;
 mod status;
 mod up;
+mod usage;
 mod world_args;
 
 use std::process::ExitCode;
@@ -110,16 +113,28 @@ enum Command {
     Provider(provider::Provider),
     Fault(fault::Fault),
     Journal(journal::Journal),
+    Doctor(doctor::Doctor),
     Completions(completions::Completions),
     Man(man::Man),
     #[command(hide = true)]
     Agent(agent::Agent),
 }
 
+/// The command line. `--world` is for every command and shown at those to which it means something.
+fn command() -> clap::Command {
+    const WORLDLESS: [&str; 3] = ["completions", "man", "doctor"];
+    let hide = |command: clap::Command| {
+        // An argument of a command's own goes before the global one of the same id.
+        let world = clap::Arg::new("world").long("world").value_parser(clap::value_parser!(WorldName));
+        command.arg(world.hide(true))
+    };
+    WORLDLESS.into_iter().fold(Cli::command(), |root, name| root.mut_subcommand(name, hide))
+}
+
 /// Runs the command line of this process and says how it ended. Meant to be all that a `main` does.
 #[must_use]
 pub fn main() -> ExitCode {
-    let matches = match Cli::command().try_get_matches() {
+    let matches = match command().try_get_matches() {
         Ok(matches) => matches,
         Err(error) => return refuse(&error),
     };
@@ -138,8 +153,14 @@ pub fn main() -> ExitCode {
 
 /// Prints help, the version, or what is wrong with the command line.
 fn refuse(error: &clap::Error) -> ExitCode {
-    // Nobody reading is no error.
-    let _ = error.print();
+    if usage::is_help(error) {
+        // Nobody reading is no error.
+        let _ = error.print();
+    } else {
+        let arguments = std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned());
+        let text = usage::explain(error, &command(), &arguments.collect::<Vec<_>>());
+        output::say(text.trim_end());
+    }
     if error.use_stderr() { Exit::Usage.into() } else { Exit::Ok.into() }
 }
 
@@ -152,18 +173,23 @@ fn run(cli: Cli, matches: ArgMatches) -> Result<Exit, CliError> {
     // These need neither a world nor a runtime; an agent brings its own.
     let command = match cli.command {
         Command::Agent(agent) => return Ok(agent.run()),
-        Command::Completions(completions) => return completions.run(&mut Cli::command()),
-        Command::Man(man) => return man.run(Cli::command()),
+        Command::Completions(completions) => return completions.run(&mut command()),
+        Command::Man(man) => return man.run(command()),
         command => command,
     };
     let outer = OuterEnv::of_this_process();
     logging::start(cli.global.verbose, cli.global.log_format, outer.get("RUST_LOG"));
-    let context = Context::new(cli.global.world, outer, matches)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| CliError::failed(format!("cannot start threads: {error}")))?;
-    let result = runtime.block_on(dispatch(command, context));
+    let result = runtime.block_on(async {
+        match command {
+            // It looks at what a context needs.
+            Command::Doctor(doctor) => doctor.run(&outer).await,
+            command => dispatch(command, Context::new(cli.global.world, outer, matches)?).await,
+        }
+    });
     // A key that is still being made is not waited for.
     runtime.shutdown_background();
     result
@@ -214,6 +240,7 @@ async fn simple(command: Command, context: &Context) -> Result<Exit, CliError> {
         Command::Quickstart(_)
         | Command::Up(_)
         | Command::Exec(_)
+        | Command::Doctor(_)
         | Command::Completions(_)
         | Command::Man(_)
         | Command::Agent(_) => Ok(Exit::Ok),
@@ -231,8 +258,8 @@ mod tests {
 
     #[test]
     fn the_command_line_is_sound_and_every_command_shows_an_example() {
-        Cli::command().debug_assert();
-        let mut root = Cli::command();
+        command().debug_assert();
+        let mut root = command();
         root.build();
         for mut command in commands(&root).into_iter().filter(|command| !command.is_hide_set()) {
             let help = command.render_long_help().to_string();
@@ -242,8 +269,23 @@ mod tests {
     }
 
     #[test]
+    fn only_commands_to_which_a_world_means_something_show_it() {
+        let mut root = command();
+        root.build();
+        let shows = |name: &str| {
+            let mut command = root.find_subcommand(name).unwrap().clone();
+            command.render_long_help().to_string().contains("--world")
+        };
+        assert!(["up", "exec", "status", "down"].into_iter().all(shows));
+        assert!(!["man", "completions", "doctor"].into_iter().any(shows));
+        for line in [&["dryarc", "--world", "a", "man"][..], &["dryarc", "man", "--world", "a"]] {
+            command().try_get_matches_from(line).unwrap();
+        }
+    }
+
+    #[test]
     fn unknown_flags_are_usage_errors() {
-        let error = Cli::command().try_get_matches_from(["dryarc", "--no-such-flag"]).unwrap_err();
+        let error = command().try_get_matches_from(["dryarc", "--no-such-flag"]).unwrap_err();
         assert!(error.use_stderr());
         assert_eq!(error.exit_code(), i32::from(Exit::Usage.code()));
     }

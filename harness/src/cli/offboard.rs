@@ -43,10 +43,9 @@ pub(super) struct Offboard {
 impl Offboard {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let remote = Remote::connect(context).await?;
-        if !self.yes && !confirmed(&self.name)? {
-            return Err(
-                CliError::failed("nothing was done: you did not say yes").next("say yes, or give --yes")
-            );
+        if !self.yes && !self.confirmed()? {
+            return Err(CliError::failed("nothing was done: you did not say yes")
+                .next("answer y, or give --yes to be asked nothing"));
         }
         let driver = remote.driver(
             self.kube_config.as_deref(),
@@ -63,17 +62,24 @@ impl Offboard {
         remote.wait_for(Box::pin(driver.offboard(&options))).await?.map_err(onboard::failed)?;
         Ok(Exit::Ok)
     }
-}
 
-fn confirmed(name: &str) -> Result<bool, CliError> {
-    if !std::io::stdin().is_terminal() {
-        return Err(CliError::usage("there is nobody to confirm this").next("give --yes"));
+    fn confirmed(&self) -> Result<bool, CliError> {
+        if !std::io::stdin().is_terminal() {
+            let what = format!(
+                "'{}' is only disconnected when somebody says yes, and nobody is asked here: standard input is no terminal",
+                self.name
+            );
+            let next = format!(
+                "say it beforehand: `dryarc offboard --name {} --resource-group {} --yes`",
+                self.name, self.resource_group
+            );
+            return Err(CliError::usage(what).next(next));
+        }
+        output::say(&format!("Disconnect '{}' and remove its agents? (y/N)", self.name));
+        let mut answer = String::new();
+        std::io::stdin().lock().read_line(&mut answer).map_err(|error| {
+            CliError::failed(format!("cannot read the answer: {error}")).next("give --yes")
+        })?;
+        Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
     }
-    output::say(&format!("Disconnect '{name}' and remove its agents? (y/N)"));
-    let mut answer = String::new();
-    std::io::stdin()
-        .lock()
-        .read_line(&mut answer)
-        .map_err(|error| CliError::failed(format!("cannot read the answer: {error}")))?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }

@@ -30,7 +30,8 @@ pub(super) async fn print(context: &Context, wanted: &Wanted<'_>) -> Result<(), 
     let pod = find(&client, wanted).await?;
     let container = container(&pod, wanted)?;
     let path = path(pod.metadata.name.as_deref().unwrap_or_default(), &container, wanted);
-    let mut stream = Box::pin(client.request_stream(get(&path)?).await.map_err(refused)?);
+    let mut stream =
+        Box::pin(client.request_stream(get(&path)?).await.map_err(|error| unread(error, wanted))?);
     let mut chunk = vec![0; CHUNK];
     loop {
         match stream.read(&mut chunk).await {
@@ -41,7 +42,10 @@ pub(super) async fn print(context: &Context, wanted: &Wanted<'_>) -> Result<(), 
                     return Ok(());
                 }
             }
-            Err(error) => return Err(CliError::failed(format!("the log broke off: {error}"))),
+            Err(error) => {
+                return Err(CliError::failed(format!("the log broke off: {error}"))
+                    .next("see with `dryarc status` whether the world still runs, and try again"));
+            }
         }
     }
 }
@@ -55,9 +59,26 @@ fn refused(error: kube::Error) -> CliError {
         kube::Error::Api(status) => {
             let exit = if status.code == 404 { Exit::NotFound } else { Exit::Failed };
             CliError::new(exit, status.message)
+                .next("see what there is with `dryarc exec -- kubectl get pods --all-namespaces`")
         }
-        other => CliError::failed(format!("the cluster does not answer: {other}")),
+        other => CliError::failed(format!("the cluster does not answer: {other}"))
+            .next("see with `dryarc status` whether the world still runs"),
     }
+}
+
+/// Why a log cannot be read. An earlier run that never was is the likeliest reason, and no fault of the cluster.
+fn unread(error: kube::Error, wanted: &Wanted<'_>) -> CliError {
+    let never = matches!(&error, kube::Error::Api(status) if status.code == 400 && status.message.contains("previous"));
+    let refused = refused(error);
+    if wanted.previous && never {
+        return CliError { exit: Exit::NotFound, ..refused }
+            .next("it never ended, so there is no earlier run; leave --previous out to see this one");
+    }
+    if refused.exit == Exit::NotFound {
+        return refused;
+    }
+    let namespace = wanted.namespace;
+    refused.next(format!("see why with `dryarc exec -- kubectl describe pods --namespace {namespace}`"))
 }
 
 async fn find(client: &kube::Client, wanted: &Wanted<'_>) -> Result<Pod, CliError> {

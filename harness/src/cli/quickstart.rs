@@ -10,7 +10,7 @@ use super::output::{Output, show};
 use super::screen::Terminal;
 use super::signals::Signals;
 use super::world_args::WorldArgs;
-use super::{CliError, Context, Exit, detach, host, output, remote, up};
+use super::{CliError, Context, Exit, detach, extensions, host, output, remote, up};
 use crate::driver::{Endpoints, KEY_LABEL};
 use crate::quickstart::{self, Report, Target, TourOptions};
 use crate::state::{StateError, WorldName};
@@ -111,7 +111,11 @@ impl Quickstart {
             Err(error) => return Err(error.into()),
         }
         detach::spawn(signals).await?;
-        output::say(&up::welcome(&context.find()?));
+        let record = context.find()?;
+        output::say(&up::welcome(&record));
+        if let Some(hint) = extensions::hint_after_tour(&record) {
+            output::say(&hint);
+        }
         Ok(Exit::Ok)
     }
 }

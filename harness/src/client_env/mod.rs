@@ -12,7 +12,10 @@ mod outer;
 mod trust;
 mod variables;
 
-pub use extensions::index as extension_index;
+pub use extensions::{
+    Brought, CONNECTEDK8S, ExtensionSource, bring as bring_extensions, index as extension_index,
+    source as extension_source, version_of as extension_version,
+};
 pub use format::{Format, render, render_unset};
 pub use jks::trust_store;
 pub use outer::OuterEnv;
@@ -48,5 +51,10 @@ pub fn prepare(facts: &Facts, material: &Material<'_>, outer: &OuterEnv) -> Resu
     az_login::write(facts, material)?;
     trust::write(facts, material)?;
     write_private(&facts.kubeconfig(), material.kubeconfig.as_bytes())?;
-    extensions::copy(outer, &facts.az_extensions())
+    for brought in extensions::bring(outer, facts)? {
+        if let Brought::Failed { name, reason } = brought {
+            tracing::warn!(extension = %name, error = %reason, "an Azure CLI extension could not be copied");
+        }
+    }
+    Ok(())
 }

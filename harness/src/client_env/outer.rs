@@ -48,6 +48,11 @@ impl OuterEnv {
         self.0.get(name).map(String::as_str)
     }
 
+    /// Every variable, for a program that is to run as the user's own.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// The proxy that the user's own programs go through to reach HTTPS hosts.
     #[must_use]
     pub fn upstream_proxy(&self) -> Option<&str> {

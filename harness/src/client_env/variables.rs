@@ -177,7 +177,11 @@ impl List<'_> {
             self.set_both(name, &gateway, "the world's gateway, which stands for the Internet");
         }
         self.set_both("NO_PROXY", NO_PROXY, "fixed: this machine, where the cluster is");
-        self.set("NODE_USE_ENV_PROXY", "1", "fixed: makes Node 22.21 and later heed the proxy variables");
+        self.set(
+            "NODE_USE_ENV_PROXY",
+            "1",
+            "fixed: makes Node 22.21, 24.5 and later heed the proxy variables",
+        );
     }
 
     fn trust(&mut self, facts: &Facts) {
