@@ -232,6 +232,9 @@ mod tests {
             style: crate::profile::Style::Body,
             retry_after: 10,
             span: Duration::from_secs(seconds),
+            document: lro::Document::default(),
+            fate: crate::profile::Fate::Succeed,
+            hidden: std::time::Duration::ZERO,
         };
         let begun: Result<(), ()> = world.ledger.write(|txn| {
             lro::begin(txn, draft("one", 71), world.clock.now());

@@ -26,6 +26,8 @@ pub(super) struct Shown {
     /// World seconds from the request to the outcome.
     delay_seconds: u64,
     outcome: RegistrationOutcome,
+    /// World seconds that unregistering takes.
+    unregister_delay_seconds: u64,
     /// State by subscription.
     states: BTreeMap<Uuid, Registration>,
 }
@@ -36,6 +38,7 @@ pub(super) struct Shown {
 struct Change {
     delay_seconds: Option<u64>,
     outcome: Option<RegistrationOutcome>,
+    unregister_delay_seconds: Option<u64>,
     state: Option<Registration>,
 }
 
@@ -52,7 +55,7 @@ fn show(world: &World, view: &View<'_>, namespace: &'static Namespace) -> Shown 
     let plan = registrations::plan(view, &world.profile, namespace.name);
     let state = |id: &Uuid| {
         registrations::get(view, &id.to_string(), namespace.name)
-            .unwrap_or_else(|| namespace.initial(plan.registered))
+            .map_or_else(|| namespace.initial(plan.registered), |standing| standing.state)
     };
     let states =
         world.profile.subscriptions.iter().map(|subscription| (subscription.id, state(&subscription.id)));
@@ -60,6 +63,7 @@ fn show(world: &World, view: &View<'_>, namespace: &'static Namespace) -> Shown 
         namespace: namespace.name,
         delay_seconds: plan.seconds,
         outcome: plan.outcome,
+        unregister_delay_seconds: plan.unregister_delay().as_secs(),
         states: states.collect(),
     }
 }
@@ -94,6 +98,7 @@ pub(super) async fn set(
         let mut plan = registrations::plan(txn, &world.profile, namespace.name);
         plan.seconds = change.delay_seconds.unwrap_or(plan.seconds);
         plan.outcome = change.outcome.unwrap_or(plan.outcome);
+        plan.unregister_seconds = change.unregister_delay_seconds.or(plan.unregister_seconds);
         registrations::set_plan(txn, namespace.name, &plan);
         if let Some(state) = change.state {
             put_state(&world, txn, namespace, state);
@@ -123,6 +128,6 @@ fn put_state(world: &World, txn: &mut Txn<'_>, namespace: &Namespace, state: Reg
         for mut operation in running.collect::<Vec<_>>() {
             lro::finish(txn, &mut operation, OperationState::Canceled, now);
         }
-        registrations::put(txn, &id, namespace.name, state);
+        registrations::put(txn, &id, namespace.name, state, now);
     }
 }

@@ -165,6 +165,9 @@ fn begin(world: &World, id: &str) {
         style: Style::Both,
         retry_after: 10,
         span: seconds(60),
+        document: lro::Document::default(),
+        fate: crate::profile::Fate::Succeed,
+        hidden: std::time::Duration::ZERO,
     };
     let done: Result<(), ()> = world.ledger.write(|txn| {
         lro::begin(txn, draft, world.clock.now());

@@ -15,16 +15,42 @@ use serde_json::json;
 use sim_core::clock::later;
 use sim_core::ledger::Txn;
 
-pub use operation::{Draft, Operation, State};
+pub use operation::{Document, Draft, Form, Operation, State};
 
-use crate::store::{DUE, OPERATIONS, Rows};
+use crate::profile::Fate;
+use crate::store::{DUE, ENDED, OPERATIONS, Rows, etag};
 
-/// Begins an operation: it comes due after the draft's span.
+/// Begins an operation: it comes due after the draft's span, unless its fate is to hang.
 pub fn begin(txn: &mut Txn<'_>, draft: Draft, now: Timestamp) -> Operation {
-    let span = draft.span;
+    let (span, fate) = (draft.span, draft.fate);
     let mut operation = Operation::new(draft, now);
-    schedule(txn, &mut operation, later(now, span));
+    if fate == Fate::Hang {
+        park(txn, &mut operation);
+    } else {
+        schedule(txn, &mut operation, later(now, span));
+    }
     operation
+}
+
+/// Forgets operations that ended more than `retention` ago, a few at a time, so that no write pays for many.
+pub fn forget(txn: &mut Txn<'_>, now: Timestamp, retention: Duration) {
+    let end = due_key(now, "\u{10ffff}");
+    let candidates: Vec<(String, String)> = txn
+        .rows(ENDED, "")
+        .take_while(|(key, _)| *key <= end.as_str())
+        .filter_map(|(key, row)| Some((key.to_owned(), row.value.as_str()?.to_owned())))
+        .take(4)
+        .collect();
+    for (key, id) in candidates {
+        match get(txn, &id) {
+            Some(operation) if !operation.is_forgotten(now, retention) => break,
+            Some(operation) if operation.is_running() => {}
+            _ => {
+                txn.delete(OPERATIONS, &id);
+            }
+        }
+        txn.delete(ENDED, &key);
+    }
 }
 
 /// Sets the moment at which a running operation comes due, and writes it.
@@ -52,6 +78,7 @@ pub fn finish(txn: &mut Txn<'_>, operation: &mut Operation, state: State, now: T
     unschedule(txn, operation);
     operation.state = state;
     operation.ended = Some(now);
+    txn.put(ENDED, &due_key(now, &operation.id), json!(operation.id));
     store(txn, operation);
 }
 
@@ -90,7 +117,10 @@ pub fn due(rows: &impl Rows, now: Timestamp) -> Vec<String> {
 
 /// The operation with this id.
 pub fn get(rows: &impl Rows, id: &str) -> Option<Operation> {
-    rows.row(OPERATIONS, id).and_then(|row| Operation::deserialize(&*row.value).ok())
+    let row = rows.row(OPERATIONS, id)?;
+    let mut operation = Operation::deserialize(&*row.value).ok()?;
+    operation.etag = etag(row);
+    Some(operation)
 }
 
 /// All operations, in the order of their ids.
@@ -122,6 +152,9 @@ mod tests {
             style: Style::Both,
             retry_after: 10,
             span: seconds(secs),
+            document: Document::default(),
+            fate: Fate::Succeed,
+            hidden: Duration::ZERO,
         }
     }
 

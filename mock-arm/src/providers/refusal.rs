@@ -62,6 +62,12 @@ impl Refusal {
         Self { kind, cause: Cause::Service, error: Box::new(ArmError::new(code, message)) }
     }
 
+    /// A refusal by a resource provider that answers for itself: no cause is named, as in recordings.
+    #[must_use]
+    pub fn of_service(kind: Kind, code: &'static str, message: impl Into<String>) -> Self {
+        Self::service(kind, code, message)
+    }
+
     /// Says what the refusal is about.
     #[must_use]
     pub fn target(mut self, target: impl Into<String>) -> Self {
@@ -123,6 +129,47 @@ impl Refusal {
             format!(
                 "The Resource '{full_type_and_name}' under resource group '{group}' was not found. For more details \
                  please go to https://aka.ms/ARMResourceNotFoundFix"
+            ),
+        )
+    }
+
+    /// What the resource is a child of does not exist; `verb` is `read` or `write`.
+    #[must_use]
+    pub fn parent_not_found(verb: &str, kind: &str, parent: &str) -> Self {
+        Self::gateway(
+            Kind::NotFound,
+            "ParentResourceNotFound",
+            format!(
+                "Failed to perform '{verb}' on resource(s) of type '{kind}', because the parent resource '{parent}' could \
+                 not be found."
+            ),
+        )
+    }
+
+    /// The caller may not.
+    #[must_use]
+    pub fn forbidden(client: &str, object: &str, action: &str, scope: &str) -> Self {
+        Self::gateway(
+            Kind::Forbidden,
+            "AuthorizationFailed",
+            format!(
+                "The client '{client}' with object id '{object}' does not have authorization to perform action \
+                 '{action}' over scope '{scope}' or the scope is invalid. If access was recently granted, please refresh \
+                 your credentials."
+            ),
+        )
+    }
+
+    /// A lock stands in the way; `verb` is `delete` or `write`.
+    #[must_use]
+    pub fn locked(scope: &str, verb: &str, locks: &[String]) -> Self {
+        Self::gateway(
+            Kind::Conflict,
+            "ScopeLocked",
+            format!(
+                "The scope '{scope}' cannot perform {verb} operation because following scope(s) are locked: '{}'. Please \
+                 remove the lock and try again.",
+                locks.join(",")
             ),
         )
     }

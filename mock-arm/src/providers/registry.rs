@@ -7,14 +7,13 @@ use sim_core::faults::{Effect, Hook};
 use sim_core::journal::Entry;
 use sim_core::ledger::Txn;
 
-use super::catalog::{self, Access};
 use super::refusal::{Kind, Refusal};
 use super::seam::{Call, Provider, Reply, TypeSpec, Verb};
 use super::target::{Target, Typed};
+use super::{authorization, catalog, registering, tracked};
 use crate::lro::{self, Operation, State};
 use crate::profile::Profile;
-use crate::store::groups;
-use crate::store::registrations::{self, Registration};
+use crate::store::{groups, resources};
 use crate::world::World;
 
 /// The providers of one cloud. Cheap to clone.
@@ -25,7 +24,12 @@ impl Default for Registry {
     fn default() -> Self {
         Self(Arc::from([
             Box::new(super::resources::Resources) as Box<dyn Provider>,
+            Box::new(super::authorization::Authorization),
+            Box::new(super::features::Features),
             Box::new(super::kubernetes::Kubernetes),
+            Box::new(super::configuration::Configuration),
+            Box::new(super::extended_location::ExtendedLocation),
+            Box::new(super::hybrid_compute::HybridCompute),
         ]))
     }
 }
@@ -118,14 +122,17 @@ impl Registry {
         let Some(entry) = known.find(kind) else { return Err(Refusal::unknown_type(known.name, version)) };
         let (version, nearest) = nearest_version(profile, known.name, entry, version)?;
         let what = format!("'{}/{}'", known.name, entry.name);
-        if let Some(action) = action {
-            return Err(Refusal::not_modelled(&format!("the action '{action}' of {what}")));
-        }
         let modelled = self.find(known.name).and_then(|provider| {
             let spec = provider.types().iter().find(|spec| spec.name == entry.name)?;
             Some((provider, spec))
         });
         let Some((provider, spec)) = modelled else { return Err(Refusal::not_modelled(&what)) };
+        if let Some(action) = action {
+            if !spec.actions.iter().any(|known| known.eq_ignore_ascii_case(action)) {
+                return Err(Refusal::not_modelled(&format!("the action '{action}' of {what}")));
+            }
+            return Ok(Route { provider, spec, version, nearest });
+        }
         if !allowed(spec, target, verb) {
             return Err(Refusal::method_not_allowed(method(verb), &format!("{}/{}", known.name, entry.name)));
         }
@@ -217,8 +224,10 @@ fn entry(operation: &Operation) -> Entry {
 fn allowed(spec: &TypeSpec, target: &Target<'_>, verb: Verb) -> bool {
     match target {
         Target::Collection(_) => spec.list && verb == Verb::Get,
+        Target::Group { .. } => verb != Verb::Post && spec.verbs.contains(&verb),
         Target::Groups { .. } | Target::Namespaces { .. } | Target::Namespace { .. } => verb == Verb::Get,
-        Target::NamespaceAction { .. } => verb == Verb::Post,
+        Target::NamespaceAction { .. } | Target::GroupAction { .. } => verb == Verb::Post,
+        Target::Features { action, .. } => verb == if action.is_some() { Verb::Post } else { Verb::Get },
         _ => spec.verbs.contains(&verb),
     }
 }
@@ -255,32 +264,6 @@ fn nearest_version<'a>(
     }
 }
 
-/// Whether the subscription may write to the namespace. `Registering` is not enough here; the real service lets writes
-/// through region by region while it registers.
-fn check_registered(call: &Call<'_>, txn: &Txn<'_>) -> Result<(), Refusal> {
-    let (Some(subscription), Some(namespace)) =
-        (call.target.subscription(), catalog::find(call.target.namespace()))
-    else {
-        return Ok(());
-    };
-    match registration(call.profile, txn, subscription, namespace) {
-        Registration::Registered => Ok(()),
-        _ if namespace.access == Access::RegistrationFree => Ok(()),
-        _ => Err(Refusal::not_registered(namespace.name)),
-    }
-}
-
-/// The registration state of a namespace.
-pub(super) fn registration(
-    profile: &Profile,
-    txn: &Txn<'_>,
-    subscription: &str,
-    namespace: &catalog::Namespace,
-) -> Registration {
-    registrations::get(txn, subscription, namespace.name)
-        .unwrap_or_else(|| namespace.initial(registrations::plan(txn, profile, namespace.name).registered))
-}
-
 fn check_group(call: &Call<'_>, txn: &Txn<'_>) -> Result<(), Refusal> {
     let (Target::Collection(typed) | Target::Resource(typed) | Target::Action(typed)) = call.target else {
         return Ok(());
@@ -293,16 +276,47 @@ fn check_group(call: &Call<'_>, txn: &Txn<'_>) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// What a resource extends, and what it is a child of, has to be there.
+fn check_above(call: &Call<'_>, txn: &Txn<'_>) -> Result<(), Refusal> {
+    let (Target::Collection(typed) | Target::Resource(typed) | Target::Action(typed)) = call.target else {
+        return Ok(());
+    };
+    if let Some(host) = &typed.host {
+        let full = format!("{}/{}", host.namespace, host.type_name());
+        if !tracked::is_stored(host.namespace, &host.type_name()) {
+            return Err(Refusal::not_modelled(&format!("extensions of '{full}'")));
+        }
+        if resources::get(txn, &host.key()).is_none() {
+            let group = host.group.as_deref().unwrap_or_default();
+            return Err(Refusal::resource_not_found(&host.full_name(), group));
+        }
+    }
+    // A child's path has its parent before its own type and name.
+    let own = if matches!(call.target, Target::Resource(_)) { 2 } else { 1 };
+    let parent = typed.path.len().saturating_sub(own);
+    if parent >= 2 && !matches!(call.target, Target::Action(_)) {
+        let above = Typed { path: typed.path.iter().take(parent).cloned().collect(), ..(*typed).clone() };
+        if resources::get(txn, &above.key()).is_none() {
+            let verb = if call.verb.is_write() { "write" } else { "read" };
+            return Err(Refusal::parent_not_found(verb, &typed.type_name(), &above.id()));
+        }
+    }
+    Ok(())
+}
+
 impl Route<'_> {
-    /// Checks registration and group, then lets the provider answer.
+    /// Checks roles, registration, group, parents and locks, then lets the provider answer.
     ///
     /// # Errors
     /// A [`Refusal`].
     pub fn handle(&self, call: &Call<'_>, txn: &mut Txn<'_>) -> Result<Reply, Refusal> {
+        authorization::check_roles(call, txn)?;
         if self.spec.gated && matches!(call.verb, Verb::Put | Verb::Patch | Verb::Post) {
-            check_registered(call, txn)?;
+            registering::check(call, txn)?;
         }
         check_group(call, txn)?;
+        check_above(call, txn)?;
+        authorization::check_locks(call, txn)?;
         self.provider.handle(call, txn)
     }
 }

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::refusal::Refusal;
 use super::target::Target;
-use crate::lro::{Draft, Operation, State};
+use crate::lro::{self, Document, Draft, Operation, State};
 use crate::profile::{Profile, Style};
 
 /// What a caller wants with a target.
@@ -61,6 +61,8 @@ pub struct TypeSpec {
     pub name: &'static str,
     /// Verbs on one resource (or on the type's only form).
     pub verbs: &'static [Verb],
+    /// Actions on one resource (POST).
+    pub actions: &'static [&'static str],
     /// Whether it can be listed.
     pub list: bool,
     /// Whether a write needs the namespace to be registered.
@@ -151,6 +153,14 @@ pub enum Reply {
     Outcome(Box<Operation>),
 }
 
+impl Reply {
+    /// The same list, saying explicitly that there is no next page, as some providers do.
+    #[must_use]
+    pub fn with_null_link(self) -> Self {
+        self
+    }
+}
+
 /// One page of a list.
 #[derive(Debug, Default)]
 pub struct Page {
@@ -179,7 +189,7 @@ pub trait Provider: fmt::Debug + Send + Sync {
     fn settle(&self, operation: &Operation, outcome: State, now: Timestamp, txn: &mut Txn<'_>) -> State;
 }
 
-impl Call<'_> {
+impl<'a> Call<'a> {
     /// Drafts an operation such as `Microsoft.Kubernetes/connectedClusters/write`, timed as the profile says.
     #[must_use]
     pub fn draft(&self, name: String, timing: Timing, subject: Subject<'_>) -> Draft {
@@ -195,7 +205,33 @@ impl Call<'_> {
             style: profile.style.unwrap_or(timing.style),
             retry_after: profile.retry_after.unwrap_or(timing.retry_after),
             span: profile.millis.map_or(timing.span, Duration::from_millis),
+            document: subject.document,
+            fate: profile.fate,
+            hidden: Duration::from_millis(profile.not_found_millis),
         }
+    }
+
+    /// The body, which has to be a JSON object.
+    ///
+    /// # Errors
+    /// A [`Refusal`] when it is something else, or missing.
+    pub fn object(&self) -> Result<&'a serde_json::Map<String, Value>, Refusal> {
+        self.body
+            .and_then(Value::as_object)
+            .ok_or_else(|| Refusal::invalid_content("the body must be a JSON object"))
+    }
+
+    /// The operation of this id, if its namespace is this call's and its status can be read now.
+    ///
+    /// # Errors
+    /// A [`Refusal`] when there is none, or its result is gone.
+    pub fn operation(&self, id: &str, txn: &Txn<'_>) -> Result<Box<Operation>, Refusal> {
+        let retention = self.profile.operation_retention();
+        lro::get(txn, id)
+            .filter(|found| found.namespace.eq_ignore_ascii_case(self.target.namespace()))
+            .filter(|found| found.is_readable(self.now, retention))
+            .map(Box::new)
+            .ok_or_else(|| Refusal::operation_not_found(id))
     }
 }
 
@@ -210,4 +246,6 @@ pub struct Subject<'a> {
     pub key: &'a str,
     /// The region.
     pub location: &'a str,
+    /// Where its status is read.
+    pub document: Document,
 }

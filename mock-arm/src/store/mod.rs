@@ -26,6 +26,23 @@ pub const OPERATIONS: &str = "arm/operations";
 /// Operations that wait for their moment, by that moment.
 pub const DUE: &str = "arm/due";
 
+/// Operations that have ended, by that moment.
+pub const ENDED: &str = "arm/ended";
+/// Management locks; see [`crate::providers::authorization`].
+pub const LOCKS: &str = "arm/locks";
+/// Role assignments; see [`crate::providers::authorization`].
+pub const ROLE_ASSIGNMENTS: &str = "arm/role-assignments";
+/// Custom role definitions; see [`crate::providers::authorization`].
+pub const ROLE_DEFINITIONS: &str = "arm/role-definitions";
+/// Registration states of features; see [`crate::providers::features`].
+pub const FEATURES: &str = "arm/features";
+
+/// The entity tag of a row, in the form the Arc service uses: a quoted identifier that changes with every write.
+#[must_use]
+pub fn etag(row: &Row) -> String {
+    format!("\"{:08x}-0000-0100-0000-{:012x}\"", row.created & 0xffff_ffff, row.modified)
+}
+
 /// What can be read from: a view or a transaction.
 pub trait Rows {
     /// The row at `key`.

@@ -1,5 +1,6 @@
 //! Rows of registration states: which namespaces a subscription may use.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sim_core::ledger::Txn;
 
@@ -35,15 +36,27 @@ impl Registration {
     }
 }
 
-/// The state that is stored for `namespace`, if its state was ever changed.
-pub fn get(rows: &impl Rows, subscription: &str, namespace: &str) -> Option<Registration> {
-    let row = rows.row(REGISTRATIONS, &key(&[subscription, namespace]))?;
-    Registration::deserialize(&*row.value).ok()
+/// A state, and since when it is so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// The state.
+    pub state: Registration,
+    /// Since when.
+    pub since: Timestamp,
 }
 
-/// Stores the state of `namespace`.
-pub fn put(txn: &mut Txn<'_>, subscription: &str, namespace: &str, state: Registration) {
-    txn.put(REGISTRATIONS, &key(&[subscription, namespace]), state.as_str().into());
+/// What is stored for `namespace`, if its state was ever changed.
+pub fn get(rows: &impl Rows, subscription: &str, namespace: &str) -> Option<Standing> {
+    let row = rows.row(REGISTRATIONS, &key(&[subscription, namespace]))?;
+    Standing::deserialize(&*row.value).ok()
+}
+
+/// Stores the state of `namespace`, which is so from `since` on.
+pub fn put(txn: &mut Txn<'_>, subscription: &str, namespace: &str, state: Registration, since: Timestamp) {
+    // A state is plain data: it always has a JSON form.
+    if let Ok(value) = serde_json::to_value(Standing { state, since }) {
+        txn.put(REGISTRATIONS, &key(&[subscription, namespace]), value);
+    }
 }
 
 /// How `namespace` registers at present: as it was last told to, or else as the profile says.

@@ -1,11 +1,15 @@
 //! Rows of resources: the resource in its newest wire form, and the operation that works on it.
 //!
 //! The form is canonical: it has every property that any API version knows; providers leave out what a version does
-//! not show. Key: subscription, group, namespace, types and names, in lower case.
+//! not show. Key: subscription, group, namespace, types and names, in lower case; an extension resource's key is that of its
+//! host, `providers`, namespace, types and names.
+
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use sim_core::ledger::{Row, Txn};
 
+pub use super::etag;
 use super::{RESOURCES, Rows, key};
 
 /// The key of the resource with these names; `path` alternates types and names.
@@ -30,6 +34,12 @@ pub fn resource(row: &Row) -> &Value {
     row.value.get("resource").unwrap_or(&Value::Null)
 }
 
+/// A copy of the resource in a row, to be shown as it is.
+#[must_use]
+pub fn shared(row: &Row) -> Arc<Value> {
+    Arc::new(resource(row).clone())
+}
+
 /// The id of the operation that last began to work on it.
 #[must_use]
 pub fn operation(row: &Row) -> Option<&str> {
@@ -49,10 +59,4 @@ pub fn put(txn: &mut Txn<'_>, key: &str, resource: Value, operation: Option<&str
 /// Removes a resource.
 pub fn delete(txn: &mut Txn<'_>, key: &str) {
     txn.delete(RESOURCES, key);
-}
-
-/// The entity tag of a row, in the form the Arc service uses: a quoted identifier that changes with every write.
-#[must_use]
-pub fn etag(row: &Row) -> String {
-    format!("\"{:08x}-0000-0100-0000-{:012x}\"", row.created & 0xffff_ffff, row.modified)
 }

@@ -51,6 +51,19 @@ const RESOURCES: &[&str] = &[
     "2014-04-01-preview",
 ];
 
+/// API versions of `Microsoft.HybridCompute` that clients of Azure Arc send, newest first.
+const COMPUTE: &[&str] = &[
+    "2025-09-16-preview",
+    "2025-02-19-preview",
+    "2025-01-13",
+    "2024-11-10-preview",
+    "2024-07-31-preview",
+    "2024-07-10",
+    "2022-12-27",
+    "2021-05-20",
+    "2021-03-25-preview",
+];
+
 /// All of them.
 pub(super) const NAMESPACES: &[Namespace] = &[
     free(
@@ -89,11 +102,17 @@ pub(super) const NAMESPACES: &[Namespace] = &[
     needed(
         "Microsoft.HybridCompute",
         &[
-            entry("machines", &["2025-01-13", "2024-07-10", "2022-12-27", "2021-05-20"]),
-            entry("machines/extensions", &["2025-01-13", "2024-07-10", "2022-12-27", "2021-05-20"]),
-            entry("privateLinkScopes", &["2025-01-13", "2024-07-10", "2021-05-20", "2021-03-25-preview"]),
-            entry("gateways", &["2025-02-19-preview", "2024-07-31-preview"]),
-            global("settings", &["2025-02-19-preview", "2024-07-31-preview"]),
+            entry("machines", COMPUTE),
+            entry("machines/extensions", COMPUTE),
+            entry("privateLinkScopes", COMPUTE),
+            entry("privateLinkScopes/privateEndpointConnections", COMPUTE),
+            entry("privateLinkScopes/privateLinkResources", COMPUTE),
+            entry("privateLinkScopes/networkSecurityPerimeterConfigurations", COMPUTE),
+            entry("gateways", COMPUTE),
+            global("settings", COMPUTE),
+            global("locations/operationStatus", COMPUTE),
+            global("locations/operationResults", COMPUTE),
+            global("operations", COMPUTE),
         ],
     ),
     needed(

@@ -1,15 +1,12 @@
 //! What a client may write to a connected cluster, and what comes of it.
 
 use serde_json::{Map, Value, json};
-use uuid::Uuid;
 
-use super::super::catalog;
 use super::super::refusal::{Kind, Refusal};
-use super::super::seam::{Actor, Call};
-use super::super::tags;
+use super::super::seam::Call;
 use super::super::target::Typed;
-use super::versions;
-use crate::store::time::precise;
+use super::super::{tags, tracked};
+use super::{members, versions};
 
 /// Properties that the service owns: what a client sends of them is ignored, because clients send whole resources
 /// back.
@@ -35,87 +32,75 @@ pub(super) struct Put<'a> {
     tags: Map<String, Value>,
     identity: &'a str,
     kind: Option<&'a str>,
+    key: &'a str,
     properties: &'a Map<String, Value>,
-}
-
-pub(super) fn object<'a>(call: &Call<'a>) -> Result<&'a Map<String, Value>, Refusal> {
-    call.body
-        .and_then(Value::as_object)
-        .ok_or_else(|| Refusal::invalid_content("the body must be a JSON object"))
 }
 
 fn missing(member: &str) -> Refusal {
     Refusal::invalid_content(&format!("the required member '{member}' is missing")).target(member)
 }
 
-fn check_name(name: &str) -> Result<(), Refusal> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    if name.len() > LONGEST || !name.chars().all(allowed) {
-        let text = format!(
-            "The name '{name}' is no name of a connected cluster: 1 to {LONGEST} letters, digits, '-' and '_'."
-        );
-        return Err(Refusal::service(Kind::Invalid, "InvalidResourceName", text));
+/// The `properties` of a body.
+fn properties(body: &Map<String, Value>) -> Result<Option<&Map<String, Value>>, Refusal> {
+    match body.get("properties") {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Object(properties)) => Ok(Some(properties)),
+        Some(_) => Err(Refusal::invalid_content("'properties' is not an object").target("properties")),
     }
-    Ok(())
 }
 
-/// The region's name, if connected clusters exist there.
-fn location(call: &Call<'_>, wanted: &str) -> Result<&'static str, Refusal> {
-    let offered = catalog::find(super::NAMESPACE).and_then(|known| known.find(super::CLUSTERS));
-    let offered = offered.map(catalog::TypeEntry::regions).unwrap_or_default();
-    let region = tags::region(call.profile, wanted).filter(|region| offered.contains(&region.display));
-    region.map(|region| region.name).ok_or_else(|| {
-        let regions: Vec<String> = offered.iter().map(|name| catalog::regions::normalize(name)).collect();
-        Refusal::gateway(
-            Kind::Invalid,
-            "LocationNotAvailableForResourceType",
-            format!(
-                "The provided location '{wanted}' is not available for resource type '{}/{}'. List of available \
-                 regions for the resource type is '{}'.",
-                super::NAMESPACE,
-                super::CLUSTERS,
-                regions.join(",")
-            ),
-        )
-    })
+fn identity(body: &Map<String, Value>) -> Result<&'static str, Refusal> {
+    let identity = body.get("identity").and_then(Value::as_object).ok_or_else(|| missing("identity"))?;
+    match tags::text(identity, "type")?.ok_or_else(|| missing("identity.type"))? {
+        kind if kind.eq_ignore_ascii_case("SystemAssigned") => Ok("SystemAssigned"),
+        kind if kind.eq_ignore_ascii_case("None") => Ok("None"),
+        other => {
+            let text = format!("'{other}' is not SystemAssigned or None");
+            Err(Refusal::invalid_content(&text).target("identity.type"))
+        }
+    }
 }
 
 impl<'a> Put<'a> {
     /// Checks a PUT body.
     pub(super) fn read(call: &Call<'a>, typed: &Typed<'_>) -> Result<Self, Refusal> {
-        check_name(typed.name())?;
-        let body = object(call)?;
+        tracked::check_name(typed.name(), LONGEST, "-_", "a connected cluster")?;
+        let body = call.object()?;
         let wanted = tags::text(body, "location")?.ok_or_else(Refusal::location_required)?;
-        let location = location(call, wanted)?;
+        let location = tracked::location(call, super::NAMESPACE, super::CLUSTERS, wanted)?;
         let tags = tags::read(body)?.unwrap_or_default();
-        let identity = body.get("identity").and_then(Value::as_object).ok_or_else(|| missing("identity"))?;
-        let identity = match tags::text(identity, "type")?.ok_or_else(|| missing("identity.type"))? {
-            kind if kind.eq_ignore_ascii_case("SystemAssigned") => "SystemAssigned",
-            kind if kind.eq_ignore_ascii_case("None") => "None",
-            other => {
-                let text = format!("'{other}' is not SystemAssigned or None");
-                return Err(Refusal::invalid_content(&text).target("identity.type"));
-            }
-        };
-        let properties =
-            body.get("properties").and_then(Value::as_object).ok_or_else(|| missing("properties"))?;
-        let kind = tags::text(body, "kind")?;
+        let identity = identity(body)?;
+        let properties = properties(body)?.ok_or_else(|| missing("properties"))?;
+        members::check(properties)?;
+        let kind = tags::text(body, "kind")?.filter(|_| versions::has_kind(call.version));
         let key = properties.get("agentPublicKeyCertificate").and_then(Value::as_str);
-        let key = key.ok_or_else(|| missing("properties.agentPublicKeyCertificate"))?;
-        if key.is_empty() && kind.is_none() {
-            return Err(Refusal::invalid_content("the agents' public key is empty")
-                .target("properties.agentPublicKeyCertificate"));
+        let key = key.ok_or_else(|| missing(members::KEY))?;
+        members::check_key(key, kind)?;
+        Ok(Self { location, tags, identity, kind, key, properties })
+    }
+
+    /// Refuses another key than the one that the cluster has, unless the profile lets it pass. What the real service
+    /// answers is not known; clients treat the key as something that never changes.
+    pub(super) fn check_key(&self, call: &Call<'_>, found: &Value) -> Result<(), Refusal> {
+        let known = found.pointer("/properties/agentPublicKeyCertificate").and_then(Value::as_str);
+        if call.profile.accept_key_changes || known.is_none_or(|known| known.is_empty() || known == self.key)
+        {
+            return Ok(());
         }
-        Ok(Self { location, tags, identity, kind, properties })
+        let name = tracked::text(found, "name");
+        let text = format!(
+            "The agentPublicKeyCertificate of connected cluster '{name}' cannot be changed. Delete the resource and              create it again to use another key."
+        );
+        Err(Refusal::service(Kind::Conflict, "Conflict", text).target(members::KEY))
     }
 
     /// The resource that comes of it: new, or over the `found` one, whose reported values stay. `principal` gives the id
-    /// of a new identity, if one is needed.
+    /// of its identity, if it has one.
     pub(super) fn apply(
         &self,
         call: &Call<'_>,
         typed: &Typed<'_>,
-        principal: impl FnOnce() -> Uuid,
+        principal: impl FnOnce() -> String,
         found: Option<&Value>,
     ) -> Value {
         let subscription = typed.subscription.unwrap_or_default();
@@ -132,8 +117,8 @@ impl<'a> Put<'a> {
             "type": arm_wire::connected_cluster::WIRE_TYPE,
             "location": self.location,
             "tags": self.tags,
-            "systemData": system_data(call, found),
-            "identity": self.identity(call, principal, found),
+            "systemData": tracked::system_data(call, found),
+            "identity": self.identity(call, principal),
         });
         let kind = self.kind.map(Value::from).or_else(|| found?.get("kind").cloned());
         if let Some(kind) = kind {
@@ -143,13 +128,11 @@ impl<'a> Put<'a> {
         resource
     }
 
-    fn identity(&self, call: &Call<'_>, principal: impl FnOnce() -> Uuid, found: Option<&Value>) -> Value {
+    fn identity(&self, call: &Call<'_>, principal: impl FnOnce() -> String) -> Value {
         if self.identity == "None" {
             return json!({ "type": "None" });
         }
-        let known = found.and_then(|found| found.pointer("/identity/principalId")).and_then(Value::as_str);
-        let principal = known.map_or_else(|| principal().to_string(), str::to_owned);
-        json!({ "principalId": principal, "tenantId": call.profile.tenant.id, "type": self.identity })
+        json!({ "principalId": principal(), "tenantId": call.profile.tenant.id, "type": self.identity })
     }
 
     fn properties(&self, version: &str, found: Option<&Value>) -> Map<String, Value> {
@@ -169,6 +152,7 @@ impl<'a> Put<'a> {
         ];
         for (name, default) in defaults {
             let sent = self.properties.get(name).filter(|value| !value.is_null());
+            let sent = sent.filter(|_| versions::has_property(version, name));
             let hidden = || kept(name).filter(|_| !versions::has_property(version, name));
             let value = sent.cloned().or_else(hidden).unwrap_or(default);
             if !value.is_null() {
@@ -183,7 +167,8 @@ impl<'a> Put<'a> {
             }
         }
         for (name, value) in self.properties {
-            if !OWNED.contains(&name.as_str()) && !new.contains_key(name) && !value.is_null() {
+            let known = !OWNED.contains(&name.as_str()) && members::is_known(name);
+            if known && versions::has_property(version, name) && !new.contains_key(name) && !value.is_null() {
                 new.insert(name.clone(), value.clone());
             }
         }
@@ -193,45 +178,35 @@ impl<'a> Put<'a> {
     /// Connecting, or for a cluster made without an agents' key: no agents installed.
     fn connectivity(&self, found: Option<&Value>) -> Value {
         let known = found.and_then(|found| found.pointer("/properties/connectivityStatus")).cloned();
-        let keyless = self.properties.get("agentPublicKeyCertificate").is_some_and(|key| key == "");
-        known.unwrap_or_else(|| if keyless { "AgentNotInstalled".into() } else { "Connecting".into() })
+        known.unwrap_or_else(|| {
+            if self.key.is_empty() { "AgentNotInstalled".into() } else { "Connecting".into() }
+        })
     }
 }
 
-fn system_data(call: &Call<'_>, found: Option<&Value>) -> Value {
-    let (who, kind, when) = author(call.actor, call);
-    let created = |name: &str| found.and_then(|found| found.pointer(&format!("/systemData/{name}"))).cloned();
-    json!({
-        "createdBy": created("createdBy").unwrap_or_else(|| who.clone()),
-        "createdByType": created("createdByType").unwrap_or_else(|| kind.clone()),
-        "createdAt": created("createdAt").unwrap_or_else(|| when.clone()),
-        "lastModifiedBy": who,
-        "lastModifiedByType": kind,
-        "lastModifiedAt": when,
-    })
-}
-
-fn author(actor: Actor, call: &Call<'_>) -> (Value, Value, Value) {
-    (actor.id.to_string().into(), actor.kind.into(), precise(call.now).into())
-}
-
-/// The resource after a PATCH: tags are replaced, properties merged, everything else stays.
+/// The resource after a PATCH: tags are replaced, the properties that the version lets change are merged, everything
+/// else stays.
 pub(super) fn patch(call: &Call<'_>, found: &Value) -> Result<Value, Refusal> {
-    let body = object(call)?;
+    let body = call.object()?;
     let mut resource = found.clone();
     if let Some(tags) = tags::read(body)? {
         resource["tags"] = Value::Object(tags);
     }
-    match body.get("properties") {
-        None | Some(Value::Null) => {}
-        Some(Value::Object(changes)) => {
-            for (name, value) in changes.iter().filter(|(name, _)| !OWNED.contains(&name.as_str())) {
-                merge(&mut resource["properties"], name, value);
-            }
-        }
-        Some(_) => return Err(Refusal::invalid_content("'properties' is not an object").target("properties")),
+    if let Some(changes) = properties(body)? {
+        members::check(changes)?;
+        let changes = changes.iter().filter(|(name, _)| {
+            !OWNED.contains(&name.as_str())
+                && members::is_known(name)
+                && versions::may_patch(call.version, name)
+        });
+        changes.for_each(|(name, value)| merge(&mut resource["properties"], name, value));
     }
-    resource["systemData"] = system_data(call, Some(found));
+    let key = |resource: &Value| resource.pointer("/properties/agentPublicKeyCertificate").cloned();
+    if key(&resource) != key(found) && !call.profile.accept_key_changes {
+        let text = "The agentPublicKeyCertificate of a connected cluster cannot be changed.";
+        return Err(Refusal::service(Kind::Conflict, "Conflict", text).target(members::KEY));
+    }
+    resource["systemData"] = tracked::system_data(call, Some(found));
     Ok(resource)
 }
 

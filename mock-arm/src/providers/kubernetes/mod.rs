@@ -1,12 +1,15 @@
 //! `Microsoft.Kubernetes`: connected clusters.
 //!
 //! [`agent`] is what the agents' services read and write; [`connectivity`] computes the status when somebody looks.
-//! Not modelled: `listClusterUserCredential`, private link, agentless clusters beyond storing their properties.
+//! [`credential`] hands out how to reach a cluster; the relay behind it is not modelled, nor are private link and agentless
+//! clusters beyond storing their properties.
 
 pub mod agent;
 mod body;
 mod clusters;
 pub mod connectivity;
+mod credential;
+mod members;
 mod versions;
 
 use jiff::Timestamp;
@@ -15,7 +18,8 @@ use sim_core::ledger::Txn;
 use super::refusal::Refusal;
 use super::seam::{Call, Provider, Reply, TypeSpec, Verb};
 use super::target::Target;
-use crate::lro::{self, Operation, State};
+use super::tracked;
+use crate::lro::{Operation, State};
 
 /// The namespace.
 pub const NAMESPACE: &str = "Microsoft.Kubernetes";
@@ -26,17 +30,46 @@ const TYPES: &[TypeSpec] = &[
     TypeSpec {
         name: CLUSTERS,
         verbs: &[Verb::Get, Verb::Put, Verb::Patch, Verb::Delete],
+        actions: &["listClusterUserCredential", "listClusterUserCredentials"],
         list: true,
         gated: true,
         hub: true,
     },
+    TypeSpec { name: "Operations", verbs: &[], actions: &[], list: true, gated: false, hub: true },
     TypeSpec {
         name: "locations/operationStatuses",
         verbs: &[Verb::Get],
+        actions: &[],
         list: false,
         gated: false,
         hub: true,
     },
+];
+
+/// What may be permitted (Microsoft's published list of operations).
+const OPERATIONS: &[(&str, &str)] = &[
+    (
+        "Microsoft.Kubernetes/register/action",
+        "Registers Subscription with Microsoft.Kubernetes resource provider",
+    ),
+    (
+        "Microsoft.Kubernetes/unregister/action",
+        "Un-Registers Subscription with Microsoft.Kubernetes resource provider",
+    ),
+    ("Microsoft.Kubernetes/connectedClusters/Read", "Read connectedClusters"),
+    ("Microsoft.Kubernetes/connectedClusters/Write", "Writes connectedClusters"),
+    ("Microsoft.Kubernetes/connectedClusters/Delete", "Deletes connectedClusters"),
+    (
+        "Microsoft.Kubernetes/connectedClusters/listClusterUserCredential/action",
+        "List clusterUser credential",
+    ),
+    ("Microsoft.Kubernetes/locations/operationstatuses/read", "Read Operation Statuses"),
+    ("Microsoft.Kubernetes/locations/operationstatuses/write", "Write Operation Statuses"),
+    (
+        "Microsoft.Kubernetes/operations/read",
+        "Lists operations available on Microsoft.Kubernetes resource provider",
+    ),
+    ("Microsoft.Kubernetes/RegisteredSubscriptions/read", "Reads registered subscriptions"),
 ];
 
 /// The provider.
@@ -54,9 +87,13 @@ impl Provider for Kubernetes {
 
     fn handle(&self, call: &Call<'_>, txn: &mut Txn<'_>) -> Result<Reply, Refusal> {
         match call.target {
+            Target::Collection(typed) if typed.type_name().eq_ignore_ascii_case("operations") => {
+                Ok(tracked::operations(OPERATIONS))
+            }
             Target::Collection(typed) => clusters::list(call, typed, txn),
-            Target::Resource(typed) if !typed.extension => clusters::handle(call, typed, txn),
-            Target::OperationStatus { id, .. } => status(id, txn),
+            Target::Resource(typed) if typed.host.is_none() => clusters::handle(call, typed, txn),
+            Target::Action(typed) => credential::list(call, typed, txn),
+            Target::OperationStatus { id, .. } => call.operation(id, txn).map(Reply::Status),
             _ => Err(Refusal::not_modelled("this path of Microsoft.Kubernetes")),
         }
     }
@@ -64,9 +101,4 @@ impl Provider for Kubernetes {
     fn settle(&self, operation: &Operation, outcome: State, _now: Timestamp, txn: &mut Txn<'_>) -> State {
         clusters::settle(operation, outcome, txn)
     }
-}
-
-fn status(id: &str, txn: &Txn<'_>) -> Result<Reply, Refusal> {
-    let operation = lro::get(txn, id).filter(|found| found.namespace.eq_ignore_ascii_case(NAMESPACE));
-    operation.map(|found| Reply::Status(Box::new(found))).ok_or_else(|| Refusal::operation_not_found(id))
 }

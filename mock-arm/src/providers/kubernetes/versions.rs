@@ -61,6 +61,30 @@ pub(super) fn has_property(version: &str, name: &str) -> bool {
     PROPERTIES.iter().find(|member| member.name == name).is_none_or(|member| member.is_in(version))
 }
 
+/// Whether clients of `version` may say what kind of cluster it is.
+pub(super) fn has_kind(version: &str) -> bool {
+    version >= "2024-01-01"
+}
+
+/// Properties that PATCH changes, and in which versions. The generally available versions of 2021 take any.
+const PATCHABLE: &[Member] = &[
+    since("agentPublicKeyCertificate", &[("2020-01-01", "2021-03-01")]),
+    since("privateLinkState", &[("2021-04-01", "2021-10-01"), ("2022-05-01", "2022-10-01")]),
+    since("privateLinkScopeResourceId", &[("2021-04-01", "2021-10-01"), ("2022-05-01", "2022-10-01")]),
+    since("distribution", &[("2022-10-01", END)]),
+    since("distributionVersion", &[("2022-10-01", END)]),
+    since("azureHybridBenefit", &[("2022-10-01", END)]),
+    since("gateway", &[("2026-05-01", END)]),
+];
+
+/// Whether a PATCH in `version` changes this property; others are ignored.
+pub(super) fn may_patch(version: &str, name: &str) -> bool {
+    if ["2021-03-01", "2021-10-01"].contains(&version) {
+        return has_property(version, name);
+    }
+    PATCHABLE.iter().any(|member| member.name == name && member.is_in(version))
+}
+
 /// The resource as `version` shows it. Secrets that clients handed in are not shown by any version.
 pub(super) fn view(mut resource: Value, version: &str) -> Value {
     if let Some(members) = resource.as_object_mut() {

@@ -14,7 +14,7 @@ use super::super::page::{Filter, page};
 use super::super::refusal::{Kind, Refusal};
 use super::super::seam::{Call, Reply, Subject, Timing, Verb};
 use super::super::tags;
-use crate::lro::{self, Operation, State};
+use crate::lro::{self, Document, Operation, State};
 use crate::profile::Style;
 use crate::store::{self, GROUPS, RESOURCES, Rows, groups, resources};
 
@@ -176,6 +176,7 @@ fn delete(
         id: found.get("id").and_then(Value::as_str).unwrap_or_default(),
         key: &store::key(&[subscription, group]),
         location,
+        document: Document::default(),
     };
     let draft = call.draft("Microsoft.Resources/subscriptions/resourceGroups/delete".into(), DELETE, subject);
     let operation = lro::begin(txn, draft, call.now);

@@ -18,7 +18,7 @@ use crate::lro::{self, Operation, State};
 pub const NAMESPACE: &str = "Microsoft.Resources";
 
 const fn spec(name: &'static str, verbs: &'static [Verb]) -> TypeSpec {
-    TypeSpec { name, verbs, list: false, gated: false, hub: false }
+    TypeSpec { name, verbs, actions: &[], list: false, gated: false, hub: false }
 }
 
 const READ: &[Verb] = &[Verb::Get];
@@ -30,7 +30,7 @@ const TYPES: &[TypeSpec] = &[
     spec("subscriptions/operationresults", READ),
     spec("locations/operationStatuses", READ),
     spec("providers", &[Verb::Get, Verb::Post]),
-    spec("resourceGroups", &[Verb::Get, Verb::Head, Verb::Put, Verb::Patch, Verb::Delete]),
+    spec("resourceGroups", &[Verb::Get, Verb::Head, Verb::Put, Verb::Patch, Verb::Delete, Verb::Post]),
     spec("resources", READ),
 ];
 
@@ -67,21 +67,21 @@ impl Provider for Resources {
             }
             Target::OperationResult { subscription, id } => lro::get(txn, id)
                 .filter(|found| found.subscription.eq_ignore_ascii_case(subscription))
+                .filter(|found| found.is_readable(call.now, call.profile.operation_retention()))
                 .map(|found| Reply::Outcome(Box::new(found)))
                 .ok_or_else(|| Refusal::operation_not_found(id)),
-            Target::OperationStatus { id, .. } => {
-                let found = lro::get(txn, id).filter(|found| found.namespace.eq_ignore_ascii_case(NAMESPACE));
-                let found = found.ok_or_else(|| Refusal::operation_not_found(id))?;
-                Ok(Reply::Status(Box::new(found)))
+            Target::OperationStatus { id, .. } => call.operation(id, txn).map(Reply::Status),
+            Target::GroupAction { action, .. } => {
+                Err(Refusal::not_modelled(&format!("the action '{action}' of resource groups")))
             }
             _ => Err(Refusal::not_modelled("this path")),
         }
     }
 
-    fn settle(&self, operation: &Operation, outcome: State, _now: Timestamp, txn: &mut Txn<'_>) -> State {
+    fn settle(&self, operation: &Operation, outcome: State, now: Timestamp, txn: &mut Txn<'_>) -> State {
         match operation.name.rsplit('/').nth(1) {
             Some("resourceGroups") => groups::settle(operation, outcome, txn),
-            _ => namespaces::settle(operation, outcome, txn),
+            _ => namespaces::settle(operation, outcome, now, txn),
         }
     }
 }

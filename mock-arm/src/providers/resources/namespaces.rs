@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use arm_wire::error::ArmError;
+use jiff::Timestamp;
 use serde_json::Value;
 use sim_core::ledger::Txn;
 
 use super::super::catalog::{self, Access, Namespace};
 use super::super::refusal::{Kind, Refusal};
-use super::super::registry::registration;
 use super::super::seam::{Call, Page, Reply, Subject, Timing};
-use crate::lro::{self, Operation, State};
-use crate::profile::{RegistrationOutcome, Style};
+use super::super::{authorization, registering};
+use crate::lro::{self, Document, Operation, State};
+use crate::profile::{Registration as Plan, RegistrationOutcome, Style};
 use crate::store::registrations::{self, Registration};
 use crate::store::{RESOURCES, Rows, resources};
 
@@ -20,7 +21,7 @@ fn find(namespace: &str) -> Result<&'static Namespace, Refusal> {
 }
 
 fn object(call: &Call<'_>, subscription: Option<&str>, namespace: &Namespace, txn: &Txn<'_>) -> Arc<Value> {
-    let state = subscription.map(|id| registration(call.profile, txn, id, namespace));
+    let state = subscription.map(|id| registering::shown(call, id, namespace, txn));
     // A provider object is plain data: it always has a JSON form.
     Arc::new(serde_json::to_value(namespace.object(subscription, state)).unwrap_or_default())
 }
@@ -47,7 +48,12 @@ pub(super) fn act(
     txn: &mut Txn<'_>,
 ) -> Result<Reply, Refusal> {
     let namespace = find(namespace)?;
-    let state = registration(call.profile, txn, subscription, namespace);
+    let (state, _) = registering::standing(call.profile, txn, subscription, namespace);
+    let plan = registrations::plan(txn, call.profile, namespace.name);
+    if plan.outcome == RegistrationOutcome::Forbidden {
+        let action = format!("{}/{action}/action", namespace.name);
+        return Err(authorization::refusal(call, &action, &format!("/subscriptions/{subscription}")));
+    }
     let register = action.eq_ignore_ascii_case("register");
     match (register, state) {
         (true, Registration::Registered | Registration::Registering)
@@ -64,48 +70,61 @@ pub(super) fn act(
             );
             return Err(Refusal::gateway(Kind::Conflict, "NamespaceInUse", text));
         }
-        _ => begin(call, subscription, namespace, register, txn),
+        (true, _) if plan.outcome == RegistrationOutcome::Never => {}
+        _ => begin(call, subscription, namespace, register, &plan, txn),
     }
     Ok(Reply::Ok(object(call, Some(subscription), namespace, txn)))
 }
 
 fn in_use(subscription: &str, namespace: &Namespace, txn: &Txn<'_>) -> bool {
     let prefix = resources::prefix(subscription, None);
-    let of_it =
-        |key: &str| key.split('/').nth(2).is_some_and(|found| found.eq_ignore_ascii_case(namespace.name));
+    let (first, later) = (namespace.name.to_ascii_lowercase(), "/providers/");
+    let of_it = |key: &str| {
+        let innermost = key.rsplit_once(later).map(|(_, rest)| rest);
+        let found = innermost.and_then(|rest| rest.split('/').next()).or_else(|| key.split('/').nth(2));
+        found == Some(first.as_str())
+    };
     txn.rows(RESOURCES, &prefix).any(|(key, _)| of_it(key))
 }
 
-fn begin(call: &Call<'_>, subscription: &str, namespace: &Namespace, register: bool, txn: &mut Txn<'_>) {
-    let plan = registrations::plan(txn, call.profile, namespace.name);
+fn begin(
+    call: &Call<'_>,
+    subscription: &str,
+    namespace: &Namespace,
+    register: bool,
+    plan: &Plan,
+    txn: &mut Txn<'_>,
+) {
     let action = if register { "register" } else { "unregister" };
     let key = crate::store::key(&[subscription, namespace.name]);
-    let timing = Timing { style: Style::Body, span: plan.delay(), retry_after: 10 };
+    let span = if register { plan.delay() } else { plan.unregister_delay() };
+    let timing = Timing { style: Style::Body, span, retry_after: 10 };
     let subject = Subject {
         operation: call.seed.uuid(&format!("operation/{action}/{key}/{}", txn.revision())).to_string(),
         id: &format!("/subscriptions/{subscription}/providers/{}", namespace.name),
         key: &key,
         location: "",
+        document: Document::default(),
     };
     let draft = call.draft(format!("{}/{action}/action", namespace.name), timing, subject);
     let mut operation = lro::begin(txn, draft, call.now);
     if register {
         match plan.outcome {
-            RegistrationOutcome::Registered => {}
-            RegistrationOutcome::Stuck => lro::park(txn, &mut operation),
+            RegistrationOutcome::Stuck | RegistrationOutcome::Regional => lro::park(txn, &mut operation),
             RegistrationOutcome::Failed => {
                 let text = format!("The registration of '{}' failed.", namespace.name);
                 let error = ArmError::new("RegistrationFailed", text);
                 lro::decide(txn, &mut operation, State::Failed { error });
             }
+            _ => {}
         }
     }
     let state = if register { Registration::Registering } else { Registration::Unregistering };
-    registrations::put(txn, subscription, namespace.name, state);
+    registrations::put(txn, subscription, namespace.name, state, call.now);
 }
 
 /// The end of a registration or unregistration. What does not succeed goes back to where it was.
-pub(super) fn settle(operation: &Operation, outcome: State, txn: &mut Txn<'_>) -> State {
+pub(super) fn settle(operation: &Operation, outcome: State, now: Timestamp, txn: &mut Txn<'_>) -> State {
     let Some(namespace) = operation.subject.rsplit('/').next() else { return outcome };
     let register = operation.name.ends_with("/register/action");
     let state = match (register, &outcome) {
@@ -114,6 +133,6 @@ pub(super) fn settle(operation: &Operation, outcome: State, txn: &mut Txn<'_>) -
         (false, State::Succeeded) => Registration::Unregistered,
         (false, _) => Registration::Registered,
     };
-    registrations::put(txn, &operation.subscription, namespace, state);
+    registrations::put(txn, &operation.subscription, namespace, state, now);
     outcome
 }

@@ -1,5 +1,10 @@
 //! Providers without sockets, on a clock that only moves when told.
 
+mod around;
+mod authorization;
+mod clusters;
+mod registration;
+
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -18,6 +23,8 @@ use crate::profile::{Profile, Registration, RegistrationOutcome};
 use crate::world::World;
 
 const VERSION: &str = "2024-07-15-preview";
+const KEY: &str =
+    "MEgCQQC7VJTUt9Us8cKjMzEfYyjiWA4R4/M2bS1GB4t7NXp98C3SC6dVMvDuictGeurT8jNbvJZHtCSuYEvuNMoSfm76AgMBAAE=";
 
 struct Cloud {
     world: World,
@@ -112,52 +119,12 @@ fn put_body() -> Value {
     json!({
         "location": "eastus",
         "identity": {"type": "SystemAssigned"},
-        "properties": {"agentPublicKeyCertificate": "MIICCgKCAgEA", "distribution": "kind"},
+        "properties": {"agentPublicKeyCertificate": KEY, "distribution": "kind"},
     })
 }
 
 fn put(cloud: &Cloud) -> Reply {
     cloud.call_as(Verb::Put, &cloud.cluster(), VERSION, Some(&put_body())).unwrap()
-}
-
-#[test]
-fn registration_takes_its_time_and_gates_writes() {
-    let mut cloud = Cloud::new(Profile::default());
-    cloud.ok(Verb::Put, "/resourceGroups/G", json!({"location": "eastus"}));
-    assert_eq!(cloud.registration_state(), "NotRegistered");
-    let refused = cloud.refused(Verb::Put, &cloud.cluster(), put_body());
-    assert_eq!(refused, (Kind::Conflict, "MissingSubscriptionRegistration".into()));
-    let reply = value(cloud.ok(Verb::Post, "/providers/Microsoft.Kubernetes/register", Value::Null));
-    assert_eq!(reply["registrationState"], "Registering");
-    cloud.pass(70);
-    assert_eq!(cloud.registration_state(), "Registering");
-    cloud.ok(Verb::Post, "/providers/Microsoft.Kubernetes/register", Value::Null);
-    assert_eq!(cloud.pass(1), 1);
-    assert_eq!(cloud.registration_state(), "Registered");
-    put(&cloud);
-    let refused =
-        cloud.refused(Verb::Post, &cloud.path("/providers/Microsoft.Kubernetes/unregister"), Value::Null);
-    assert_eq!(refused, (Kind::Conflict, "NamespaceInUse".into()));
-}
-
-#[test]
-fn registration_can_get_stuck_or_fail() {
-    let plan = |outcome| Registration { outcome, ..Registration::default() };
-    let mut cloud = Cloud::new(Profile {
-        registration: [
-            ("microsoft.kubernetes".to_owned(), plan(RegistrationOutcome::Stuck)),
-            ("Microsoft.ExtendedLocation".to_owned(), plan(RegistrationOutcome::Failed)),
-        ]
-        .into(),
-        ..Profile::default()
-    });
-    for namespace in ["Microsoft.Kubernetes", "Microsoft.ExtendedLocation"] {
-        cloud.ok(Verb::Post, &format!("/providers/{namespace}/register"), Value::Null);
-    }
-    cloud.pass(100_000);
-    assert_eq!(cloud.registration_state(), "Registering");
-    let other = cloud.get(&cloud.path("/providers/Microsoft.ExtendedLocation"));
-    assert_eq!(other["registrationState"], "NotRegistered");
 }
 
 #[test]
@@ -272,12 +239,14 @@ fn a_cluster_is_patched_at_once_and_deleted_in_a_while() {
     put(&cloud);
     cloud.pass(7);
     let url = cloud.cluster();
-    let change = json!({"tags": {"x": "y"}, "properties": {"distribution": null, "infrastructure": "aws", "agentVersion": "9"}});
+    let change = json!({"tags": {"x": "y"}, "properties": {"distribution": null, "azureHybridBenefit": "True", "infrastructure": "aws", "agentVersion": "9"}});
     let patched = value(cloud.call_as(Verb::Patch, &url, VERSION, Some(&change)).unwrap());
     assert_eq!(patched["tags"], json!({"x": "y"}));
     assert_eq!(patched["properties"].get("distribution"), None);
-    assert_eq!(patched["properties"]["infrastructure"], "aws");
-    assert_eq!(patched["properties"].get("agentVersion"), None);
+    assert_eq!(patched["properties"]["azureHybridBenefit"], "True");
+    for fixed in ["infrastructure", "agentVersion"] {
+        assert_eq!(patched["properties"].get(fixed), None, "{fixed}");
+    }
 
     operation(cloud.call_as(Verb::Delete, &url, VERSION, None).unwrap());
     assert_eq!(cloud.get(&url)["properties"]["provisioningState"], "Deleting");
@@ -364,10 +333,17 @@ fn what_is_not_there_or_not_modelled_is_refused_by_name() {
         code(Verb::Get, "/resourceGroups/G/providers/Microsoft.Kubernetes/nope/y"),
         "InvalidResourceType"
     );
-    let extension = "/resourceGroups/G/providers/Microsoft.Kubernetes/connectedClusters/c/providers/Microsoft.KubernetesConfiguration/extensions/x";
-    let refusal = cloud.call_as(Verb::Get, &cloud.path(extension), "2023-05-01", None).unwrap_err();
+    put(&cloud);
+    let flux =
+        format!("{}/providers/Microsoft.KubernetesConfiguration/fluxConfigurations/x", cloud.cluster());
+    let refusal = cloud.call_as(Verb::Get, &flux, "2023-05-01", None).unwrap_err();
     assert_eq!(refusal.kind, Kind::NotModelled);
-    assert!(refusal.error.message.contains("Microsoft.KubernetesConfiguration/extensions"));
+    assert!(refusal.error.message.contains("Microsoft.KubernetesConfiguration/fluxConfigurations"));
+    for action in ["moveResources", "exportTemplate"] {
+        let refusal =
+            cloud.call_as(Verb::Post, &cloud.path(&format!("/resourceGroups/G/{action}")), VERSION, None);
+        assert!(refusal.unwrap_err().error.message.contains(action));
+    }
     assert_eq!(code(Verb::Post, "/resourceGroups/G"), "MethodNotAllowed");
     assert_eq!(code(Verb::Get, "/tagNames"), "NotModelled");
     let other = "/subscriptions/00000000-0000-0000-0000-000000000009/resourceGroups";

@@ -3,9 +3,16 @@
 //! A profile is a file people write: unknown keys are errors, everything has a default. Identifiers that are left out
 //! are drawn from the world's seed when the cloud starts ([`Profile::filled`]).
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+mod authorization;
+mod operations;
+mod registration;
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+pub use authorization::{Permissions, RoleGrant};
+pub use operations::{Fate, OperationProfile, Style};
+pub use registration::{Registration, RegistrationOutcome};
 use serde::{Deserialize, Serialize};
 use sim_core::seed::Seed;
 use uuid::Uuid;
@@ -56,6 +63,8 @@ pub struct Principal {
     pub object_id: Uuid,
     /// Its display name.
     pub name: String,
+    /// The roles it has from the start, where the profile has roles looked at.
+    pub roles: Vec<RoleGrant>,
 }
 
 impl std::fmt::Debug for Principal {
@@ -68,65 +77,6 @@ impl std::fmt::Debug for Principal {
     }
 }
 
-/// Where the registration of a namespace ends.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum RegistrationOutcome {
-    /// `Registered` after the delay.
-    #[default]
-    Registered,
-    /// `Registering` forever.
-    Stuck,
-    /// Back to `NotRegistered` after the delay.
-    Failed,
-}
-
-/// How a namespace registers. Microsoft documents up to ten minutes; recordings of real subscriptions show 71 s.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-pub struct Registration {
-    /// World seconds from the request to the outcome.
-    pub seconds: u64,
-    /// The outcome.
-    pub outcome: RegistrationOutcome,
-    /// Whether the namespace is registered from the start.
-    pub registered: bool,
-}
-
-impl Default for Registration {
-    fn default() -> Self {
-        Self { seconds: 71, outcome: RegistrationOutcome::Registered, registered: false }
-    }
-}
-
-/// How a long-running operation shows its state to the client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Style {
-    /// `Azure-AsyncOperation` header: an operation status document.
-    AsyncOperation,
-    /// `Location` header: 202 while it runs, then the final reply.
-    Location,
-    /// Both headers, for the same operation.
-    Both,
-    /// No header: the resource's own `provisioningState`.
-    Body,
-    /// Done before the reply leaves; no operation at all.
-    Immediate,
-}
-
-/// Style and timing of one kind of operation. Fields that are left out keep the built-in values of the type.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-pub struct OperationProfile {
-    /// World milliseconds from the request to its end.
-    pub millis: Option<u64>,
-    /// World seconds that `Retry-After` speaks of.
-    pub retry_after: Option<u64>,
-    /// How it is shown.
-    pub style: Option<Style>,
-}
-
 /// What the Arc service hands out as the current agent release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
@@ -135,6 +85,12 @@ pub struct Release {
     pub agent_version: String,
     /// Repository of the agents' chart in the registry, without host and tag.
     pub registry_path: String,
+    /// Further versions that the registry has.
+    pub versions: Vec<String>,
+    /// Program that the registry serves as the helm client; none means that it has no helm client.
+    pub helm_client: Option<PathBuf>,
+    /// Program that the registry serves as the cluster connect proxy; none means that it has none.
+    pub connect_proxy: Option<PathBuf>,
 }
 
 impl Default for Release {
@@ -142,6 +98,9 @@ impl Default for Release {
         Self {
             agent_version: "1.37.2".into(),
             registry_path: "azurearck8s/batch1/stable/azure-arc-k8sagents".into(),
+            versions: ["1.36.1", "1.35.3", "1.34.2", "1.33.0"].map(String::from).into(),
+            helm_client: None,
+            connect_proxy: None,
         }
     }
 }
@@ -174,6 +133,19 @@ pub struct Profile {
     /// Long-running operations by type and verb, such as `Microsoft.Kubernetes/connectedClusters/write`; names compare
     /// without case.
     pub operations: BTreeMap<String, OperationProfile>,
+    /// World seconds for which the result of an operation can be read after its end. The real service keeps results for a
+    /// time that it does not publish.
+    pub operation_retention_seconds: Option<u64>,
+    /// Let a PUT or PATCH change the agents' key of a connected cluster instead of refusing it.
+    pub accept_key_changes: bool,
+    /// How features register; the default is that of [`Registration`].
+    pub features: Registration,
+    /// Whether roles are looked at.
+    pub permissions: Permissions,
+    /// World seconds until a role assignment, or its removal, takes effect.
+    pub permission_delay_seconds: u64,
+    /// World seconds by which lists lag behind writes; zero means that a list shows what was written.
+    pub list_lag_seconds: u64,
     /// The agents' release.
     pub release: Release,
     /// Whether tokens are checked.
@@ -239,6 +211,13 @@ impl Profile {
         without_case(&self.operations, name).copied().unwrap_or_default()
     }
 
+    /// World time for which the result of an operation can be read after its end: an hour unless the profile says
+    /// otherwise.
+    #[must_use]
+    pub fn operation_retention(&self) -> std::time::Duration {
+        std::time::Duration::from_secs(self.operation_retention_seconds.unwrap_or(3600))
+    }
+
     /// The subscription with this id, if the tenant has it.
     #[must_use]
     pub fn subscription(&self, id: &str) -> Option<&Subscription> {
@@ -251,14 +230,6 @@ impl Profile {
     pub fn principal(&self, client_id: &str) -> Option<&Principal> {
         let id = Uuid::try_parse(client_id).ok()?;
         self.principals.iter().find(|principal| principal.client_id == id)
-    }
-}
-
-impl Registration {
-    /// World time from the request to the outcome.
-    #[must_use]
-    pub fn delay(&self) -> Duration {
-        Duration::from_secs(self.seconds)
     }
 }
 

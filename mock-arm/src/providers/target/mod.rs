@@ -3,9 +3,13 @@
 //! ARM paths are of variable depth and compare without case, so they are parsed into an enum whose variants carry
 //! exactly what they need. Parsing never fails: what is no known form is [`Target::Other`].
 
+mod parse;
+pub mod scope;
+mod typed;
+
 use std::borrow::Cow;
 
-use percent_encoding::percent_decode_str;
+pub use typed::Typed;
 
 /// A decoded name.
 pub type Name<'a> = Cow<'a, str>;
@@ -74,16 +78,39 @@ pub enum Target<'a> {
         /// The operation's id.
         id: Name<'a>,
     },
-    /// `[/subscriptions/{s}]/providers/{ns}/locations/{l}/operationStatuses/{id}`
+    /// POST `/subscriptions/{s}/resourceGroups/{g}/{action}`
+    GroupAction {
+        /// The subscription id.
+        subscription: &'a str,
+        /// The group's name.
+        group: Name<'a>,
+        /// Which action.
+        action: &'a str,
+    },
+    /// `/subscriptions/{s}/providers/Microsoft.Features[/providers/{ns}]/features[/{f}][/{action}]`
+    Features {
+        /// The subscription id.
+        subscription: &'a str,
+        /// The namespace whose features are meant, if it is only one.
+        of: Option<&'a str>,
+        /// The feature's name, if it is only one.
+        feature: Option<&'a str>,
+        /// What to do with it; `None` is to read it.
+        action: Option<&'a str>,
+    },
+    /// `[/subscriptions/{s}]/providers/{ns}/locations/{l}/operationStatuses/{id}`, or `…/operations/{id}` below an
+    /// extension resource.
     OperationStatus {
         /// The subscription id, if any.
         subscription: Option<&'a str>,
         /// The namespace.
         namespace: &'a str,
+        /// The type whose operations these are, as the namespace lists it.
+        kind: Cow<'a, str>,
         /// The operation's id.
         id: Name<'a>,
     },
-    /// `/subscriptions/{s}[/resourceGroups/{g}]/providers/{ns}/{type}[/{name}/{type}]`
+    /// `/subscriptions/{s}[/resourceGroups/{g}]/providers/{ns}/{type}[/{name}/{type}]`; also below a resource
     Collection(Typed<'a>),
     /// `/subscriptions/{s}/resourceGroups/{g}/providers/{ns}/{type}/{name}…`
     Resource(Typed<'a>),
@@ -96,147 +123,7 @@ pub enum Target<'a> {
     },
 }
 
-/// A path below `/providers/{ns}`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Typed<'a> {
-    /// The subscription id, if any.
-    pub subscription: Option<&'a str>,
-    /// The group's name, if any.
-    pub group: Option<Name<'a>>,
-    /// Whether it is an extension of another resource (a second `/providers/`).
-    pub extension: bool,
-    /// The namespace.
-    pub namespace: &'a str,
-    /// Types and names in turn.
-    pub path: Vec<Name<'a>>,
-}
-
-impl Typed<'_> {
-    /// The type without the namespace, such as `connectedClusters` or `connectedClusters/extensions`.
-    #[must_use]
-    pub fn type_name(&self) -> Cow<'_, str> {
-        match self.path.as_slice() {
-            [only] | [only, _] => Cow::Borrowed(only),
-            path => {
-                let types: Vec<&str> = path.iter().step_by(2).map(AsRef::as_ref).collect();
-                Cow::Owned(types.join("/"))
-            }
-        }
-    }
-
-    /// The innermost name; empty for a collection.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        if self.path.len().is_multiple_of(2) { self.path.last().map_or("", AsRef::as_ref) } else { "" }
-    }
-}
-
-/// How many members a path may have; nothing in ARM is deeper.
-const DEEPEST: usize = 32;
-
-fn decode(part: &str) -> Name<'_> {
-    percent_decode_str(part).decode_utf8_lossy()
-}
-
-fn is(part: &str, word: &str) -> bool {
-    part.eq_ignore_ascii_case(word)
-}
-
 impl<'a> Target<'a> {
-    /// What `path` addresses; repeated and trailing slashes count as one. `action` says that the method is POST.
-    #[must_use]
-    pub fn parse(path: &'a str, action: bool) -> Self {
-        let mut parts = [""; DEEPEST];
-        let mut count = 0;
-        for part in path.split('/').filter(|part| !part.is_empty()) {
-            let Some(slot) = parts.get_mut(count) else { return Self::Other { subscription: None } };
-            *slot = part;
-            count += 1;
-        }
-        match parts.get(..count).unwrap_or_default() {
-            [tenants] if is(tenants, "tenants") => Self::Tenants,
-            [subscriptions] if is(subscriptions, "subscriptions") => Self::Subscriptions,
-            [subscriptions, subscription, rest @ ..] if is(subscriptions, "subscriptions") => {
-                Self::in_subscription(subscription, rest, action)
-            }
-            [providers, rest @ ..] if is(providers, "providers") => Self::providers(None, None, rest, action),
-            _ => Self::Other { subscription: None },
-        }
-    }
-
-    fn in_subscription(subscription: &'a str, rest: &[&'a str], action: bool) -> Self {
-        match rest {
-            [] => Self::Subscription { subscription },
-            [word] if is(word, "locations") => Self::Locations { subscription },
-            [word] if is(word, "resourceGroups") => Self::Groups { subscription },
-            [word] if is(word, "resources") => Self::Resources { subscription, group: None },
-            [word, id] if is(word, "operationresults") => {
-                Self::OperationResult { subscription, id: decode(id) }
-            }
-            [word, group] if is(word, "resourceGroups") => Self::Group { subscription, group: decode(group) },
-            [word, group, last] if is(word, "resourceGroups") && is(last, "resources") => {
-                Self::Resources { subscription, group: Some(decode(group)) }
-            }
-            [word, group, providers, rest @ ..]
-                if is(word, "resourceGroups") && is(providers, "providers") =>
-            {
-                Self::providers(Some(subscription), Some(decode(group)), rest, action)
-            }
-            [word, rest @ ..] if is(word, "providers") => {
-                Self::providers(Some(subscription), None, rest, action)
-            }
-            _ => Self::Other { subscription: Some(subscription) },
-        }
-    }
-
-    fn providers(
-        subscription: Option<&'a str>,
-        group: Option<Name<'a>>,
-        rest: &[&'a str],
-        action: bool,
-    ) -> Self {
-        match (subscription, &group, rest) {
-            (_, None, []) => Self::Namespaces { subscription },
-            (_, None, [namespace]) => Self::Namespace { subscription, namespace },
-            (Some(subscription), None, [namespace, word])
-                if action && (is(word, "register") || is(word, "unregister")) =>
-            {
-                Self::NamespaceAction { subscription, namespace, action: word }
-            }
-            (_, None, [namespace, locations, _, statuses, id])
-                if is(locations, "locations") && is(statuses, "operationStatuses") =>
-            {
-                Self::OperationStatus { subscription, namespace, id: decode(id) }
-            }
-            (_, _, [namespace, path @ ..]) if !path.is_empty() => Self::typed(
-                Typed { subscription, group, extension: false, namespace, path: Vec::new() },
-                path,
-                action,
-            ),
-            _ => Self::Other { subscription },
-        }
-    }
-
-    /// Of an extension resource, only the innermost `/providers/…` counts.
-    fn typed(mut typed: Typed<'a>, mut path: &[&'a str], action: bool) -> Self {
-        while let Some(position) = path.iter().step_by(2).position(|part| is(part, "providers")) {
-            match path.get(position * 2 + 1..) {
-                Some([namespace, rest @ ..]) if !rest.is_empty() => {
-                    typed.namespace = namespace;
-                    typed.extension = true;
-                    path = rest;
-                }
-                _ => return Self::Other { subscription: typed.subscription },
-            }
-        }
-        typed.path = path.iter().map(|part| decode(part)).collect();
-        match (typed.path.len().is_multiple_of(2), action) {
-            (true, _) => Self::Resource(typed),
-            (false, true) if typed.path.len() > 1 => Self::Action(typed),
-            (false, _) => Self::Collection(typed),
-        }
-    }
-
     /// The subscription it lies in.
     #[must_use]
     pub fn subscription(&self) -> Option<&'a str> {
@@ -247,6 +134,8 @@ impl<'a> Target<'a> {
             | Self::NamespaceAction { subscription, .. }
             | Self::Groups { subscription }
             | Self::Group { subscription, .. }
+            | Self::GroupAction { subscription, .. }
+            | Self::Features { subscription, .. }
             | Self::Resources { subscription, .. }
             | Self::OperationResult { subscription, .. } => Some(subscription),
             Self::Namespaces { subscription }
@@ -263,6 +152,7 @@ impl<'a> Target<'a> {
         match self {
             Self::Collection(typed) | Self::Resource(typed) | Self::Action(typed) => typed.namespace,
             Self::OperationStatus { namespace, .. } => namespace,
+            Self::Features { .. } => super::features::NAMESPACE,
             _ => super::resources::NAMESPACE,
         }
     }
@@ -277,10 +167,11 @@ impl<'a> Target<'a> {
             Self::Namespaces { .. } | Self::Namespace { .. } | Self::NamespaceAction { .. } => {
                 "providers".into()
             }
-            Self::Groups { .. } | Self::Group { .. } => "resourceGroups".into(),
+            Self::Groups { .. } | Self::Group { .. } | Self::GroupAction { .. } => "resourceGroups".into(),
+            Self::Features { .. } => "features".into(),
             Self::Resources { .. } => "resources".into(),
             Self::OperationResult { .. } => "subscriptions/operationresults".into(),
-            Self::OperationStatus { .. } => "locations/operationStatuses".into(),
+            Self::OperationStatus { kind, .. } => kind.as_ref().into(),
             Self::Collection(typed) | Self::Resource(typed) | Self::Action(typed) => typed.type_name(),
             Self::Other { .. } => "".into(),
         }
@@ -311,6 +202,7 @@ mod tests {
             Target::OperationStatus {
                 subscription: None,
                 namespace: "Microsoft.Kubernetes",
+                kind: "locations/operationStatuses".into(),
                 id: "a*B".into()
             }
         );
@@ -323,7 +215,7 @@ mod tests {
         let one = format!("{base}/c");
         let Target::Resource(typed) = Target::parse(&one, false) else { panic!() };
         assert_eq!(
-            (typed.type_name().as_ref(), typed.name(), typed.extension),
+            (typed.type_name().as_ref(), typed.name(), typed.host.is_some()),
             ("connectedClusters", "c", false)
         );
         let action = format!("{base}/c/listClusterUserCredential");
@@ -331,7 +223,7 @@ mod tests {
         let extension = format!("{base}/c/providers/Microsoft.KubernetesConfiguration/extensions/x");
         let Target::Resource(typed) = Target::parse(&extension, false) else { panic!() };
         assert_eq!(
-            (typed.namespace, typed.name(), typed.extension),
+            (typed.namespace, typed.name(), typed.host.is_some()),
             ("Microsoft.KubernetesConfiguration", "x", true)
         );
     }
