@@ -32,6 +32,11 @@ pub fn resolve(image: &str, container: &str) -> Option<ImageRole> {
     named.or_else(|| by_container(container))
 }
 
+/// The last part of the name of every image in the agents' pods.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    Role::all().map(Role::image).chain(SIDECARS)
+}
+
 fn by_name(name: &str) -> Option<ImageRole> {
     if SIDECARS.contains(&name) {
         return Some(ImageRole::Sidecar);

@@ -7,4 +7,5 @@ pub mod command;
 pub mod normalize;
 pub mod readme;
 pub mod repository;
+pub mod sbom;
 pub mod transcript;

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{CliError, Context, Exit, extensions, output};
+use super::{CliError, Context, Exit, env_export, extensions, output};
 use crate::client_env::{ClientEnv, Format, render, render_unset};
 
 /// Print the environment of a world's clients, for a shell or a program
@@ -13,7 +13,9 @@ Examples:
   eval \"$(dryarc env --unset)\"               and out again
   dryarc env --format fish | source
   dryarc env --format powershell | Invoke-Expression
-  dryarc env --explain                       where each value comes from")]
+  dryarc env --explain                       where each value comes from
+  dryarc env --export client && . client/env.sh
+                                             a folder of its own: login, certificates, kubeconfig, variables")]
 pub(super) struct Env {
     /// For whom the lines are
     #[arg(long, short = 'f', value_enum, default_value = "sh", value_name = "FORMAT")]
@@ -24,11 +26,16 @@ pub(super) struct Env {
     /// Print what brings back your own values
     #[arg(long, conflicts_with = "explain")]
     unset: bool,
+    #[command(flatten)]
+    export: env_export::ExportArgs,
 }
 
 impl Env {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let record = context.running()?;
+        if self.export.wanted() {
+            return self.export.run(&record);
+        }
         if !self.unset {
             extensions::take_over(context, &record)?;
         }

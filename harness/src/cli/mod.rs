@@ -11,14 +11,17 @@ mod detach;
 mod doctor;
 mod down;
 mod env;
+mod env_export;
 pub mod error;
 mod exec;
 pub mod exit;
 mod extensions;
 mod fault;
+mod health;
 mod host;
 mod journal;
 mod list;
+mod listen_args;
 mod logging;
 mod logs;
 mod man;
@@ -104,6 +107,7 @@ enum Command {
     Exec(exec::Exec),
     Env(env::Env),
     Status(status::Status),
+    Health(health::Health),
     Logs(logs::Logs),
     Down(down::Down),
     Onboard(onboard::Onboard),
@@ -172,7 +176,7 @@ fn leaf(matches: &ArgMatches) -> ArgMatches {
 fn run(cli: Cli, matches: ArgMatches) -> Result<Exit, CliError> {
     // These need neither a world nor a runtime; an agent brings its own.
     let command = match cli.command {
-        Command::Agent(agent) => return Ok(agent.run()),
+        Command::Agent(agent) => return agent.run(),
         Command::Completions(completions) => return completions.run(&mut command()),
         Command::Man(man) => return man.run(command()),
         command => command,
@@ -228,6 +232,7 @@ async fn simple(command: Command, context: &Context) -> Result<Exit, CliError> {
     match command {
         Command::Env(env) => env.run(context).await,
         Command::Status(status) => status.run(context).await,
+        Command::Health(health) => health.run(context).await,
         Command::Logs(logs) => logs.run(context).await,
         Command::Down(down) => down.run(context).await,
         Command::Onboard(onboard) => onboard.run(context).await,

@@ -1,10 +1,13 @@
 //! `dryarc up`.
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use clap::Args;
+use serde_json::json;
 use sim_core::clock::Mode;
 
+use super::listen_args::ListenArgs;
 use super::signals::Signals;
 use super::world_args::WorldArgs;
 use super::{CliError, Context, Exit, detach, host, output};
@@ -19,6 +22,8 @@ Examples:
   dryarc up --detach                             keep it in the background
   dryarc up --detach --world ci --speed 600      another one, ten minutes per second
   dryarc up --detach --clock manual              time moves by `dryarc clock advance` only
+  dryarc up --listen 0.0.0.0 --gateway-port 7441 --serve-as azure.internal
+                                                 let other machines in; one line of JSON says when it is ready
   dryarc up --detach --allow pypi.org --allow '*.pythonhosted.org'")]
 pub(super) struct Up {
     /// Run in the background and return when the world is ready
@@ -28,6 +33,8 @@ pub(super) struct Up {
     in_background: bool,
     #[command(flatten)]
     world: WorldArgs,
+    #[command(flatten)]
+    listen: ListenArgs,
 }
 
 /// Where the log of a world in the background is.
@@ -57,6 +64,7 @@ impl Up {
         } else {
             output::say(&welcome(hosted.record()));
             output::say("Press Ctrl-C to end it.");
+            ready(hosted.record())?;
         }
         let asked = host::wait(&hosted, signals).await;
         if !self.in_background {
@@ -69,7 +77,8 @@ impl Up {
 
     async fn start(&self, context: &Context, signals: &mut Signals) -> Result<Hosted, CliError> {
         let default = Mode::Scaled { speed: DEFAULT_SPEED };
-        let planned = self.world.plan(context, context.world_name(), default)?;
+        let mut planned = self.world.plan(context, context.world_name(), default)?;
+        planned.config.listen = self.listen.listen()?;
         host::start(context, planned, false, signals).await
     }
 
@@ -84,6 +93,23 @@ impl Up {
         output::say(&welcome(&context.find()?));
         Ok(Exit::Ok)
     }
+}
+
+/// One line of JSON on standard output, for programs that wait until the world is ready. People at a terminal are spared it.
+fn ready(record: &WorldRecord) -> Result<(), CliError> {
+    if std::io::stdout().is_terminal() {
+        return Ok(());
+    }
+    let facts = &record.facts;
+    let line = json!({
+        "ready": true,
+        "world": record.name.as_str(),
+        "cloud": format!("https://{}", facts.cloud),
+        "gateway": format!("http://{}", facts.gateway),
+        "control": format!("http://{}", record.control),
+        "cluster": facts.cluster_url,
+    });
+    output::print(&format!("{line}\n"))
 }
 
 /// What to do with a world that is up.

@@ -5,13 +5,16 @@
 //! variables, CA bundles and login files as they always do. Programs that heed none of those are out of reach.
 
 mod az_login;
+mod export;
 mod extensions;
 mod format;
 mod jks;
 mod outer;
+mod reach;
 mod trust;
 mod variables;
 
+pub use export::Export;
 pub use extensions::{
     Brought, CONNECTEDK8S, ExtensionSource, bring as bring_extensions, index as extension_index,
     source as extension_source, version_of as extension_version,
@@ -19,6 +22,7 @@ pub use extensions::{
 pub use format::{Format, render, render_unset};
 pub use jks::trust_store;
 pub use outer::OuterEnv;
+pub use reach::{BadPlace, Elsewhere, Place, Reach};
 pub use variables::{ClientEnv, Variable};
 
 use crate::state::{Facts, StateError, create_private_dir, write_private};

@@ -1,16 +1,12 @@
 //! The variables themselves.
 
-use std::net::SocketAddr;
 use std::path::Path;
 
 use serde_json::{Map, Value};
 
 use super::outer::{OUTER, executable};
-use super::{OuterEnv, jks};
+use super::{OuterEnv, Place, Reach, jks};
 use crate::state::{Facts, WorldRecord};
-
-/// Hosts that are reached directly: this machine, where the cluster is.
-const NO_PROXY: &str = "localhost,127.0.0.1,::1";
 
 /// Variables of the user that would lead a client out of the world or past its login.
 const COVERED: [&str; 22] = [
@@ -58,19 +54,28 @@ impl ClientEnv {
     #[must_use]
     pub fn build(record: &WorldRecord, state_home: &Path, outer: &OuterEnv) -> Self {
         let mut list = List { outer, variables: Vec::new() };
-        list.world(record, state_home);
-        list.login(&record.facts);
-        list.azure_cli(&record.facts, record.control);
-        list.kubernetes(&record.facts);
-        list.network(&record.facts);
-        list.trust(&record.facts);
-        list.java(&record.facts);
+        list.set("DRYARC_WORLD", record.name.as_str(), "the world");
+        list.set_path("DRYARC_STATE_HOME", state_home, "where the world was found");
+        list.client(&record.facts, &Reach::own(record));
         for name in COVERED {
             if outer.raw(name).is_some() {
                 list.add(name, None, "yours, covered: it would lead out of the world");
             }
         }
         list.remember();
+        Self(list.variables)
+    }
+
+    /// The environment for a client elsewhere that reaches the world by `reach`. Nothing is known of its own environment, so
+    /// whatever could lead it out of the world is covered.
+    #[must_use]
+    pub(super) fn exported(record: &WorldRecord, reach: &Reach) -> Self {
+        let outer = OuterEnv::default();
+        let mut list = List { outer: &outer, variables: Vec::new() };
+        list.client(&record.facts, reach);
+        for name in COVERED {
+            list.add(name, None, "covered: it would lead out of the world");
+        }
         Self(list.variables)
     }
 
@@ -122,12 +127,17 @@ impl List<'_> {
         self.set(&name.to_ascii_lowercase(), value, source);
     }
 
-    fn world(&mut self, record: &WorldRecord, state_home: &Path) {
-        self.set("DRYARC_WORLD", record.name.as_str(), "the world");
-        self.set_path("DRYARC_STATE_HOME", state_home, "where the world was found");
-        let url = format!("https://{}", record.facts.cloud);
+    /// What leads a client into the world, wherever it is.
+    fn client(&mut self, facts: &Facts, reach: &Reach) {
+        let url = format!("https://{}", reach.cloud);
         self.set("DRYARC_CLOUD_URL", url, "the world's cloud, for clients that take an endpoint");
-        self.set_path("HOME", &record.facts.home(), "a private home in the world's folder");
+        self.set_path("HOME", &facts.home(), "a private home in the world's folder");
+        self.login(facts);
+        self.azure_cli(facts, &reach.control);
+        self.kubernetes(facts);
+        self.network(reach);
+        self.trust(facts);
+        self.java(facts, reach);
     }
 
     fn login(&mut self, facts: &Facts) {
@@ -145,7 +155,7 @@ impl List<'_> {
         }
     }
 
-    fn azure_cli(&mut self, facts: &Facts, control: SocketAddr) {
+    fn azure_cli(&mut self, facts: &Facts, control: &Place) {
         let prepared = "prepared in the world's folder, logged in as its service principal";
         self.set_path("AZURE_CONFIG_DIR", &facts.azure_config(), prepared);
         self.set_path("AZURE_EXTENSION_DIR", &facts.az_extensions(), "a copy of your Azure CLI extensions");
@@ -171,12 +181,12 @@ impl List<'_> {
         }
     }
 
-    fn network(&mut self, facts: &Facts) {
-        let gateway = format!("http://{}", facts.gateway);
+    fn network(&mut self, reach: &Reach) {
+        let gateway = format!("http://{}", reach.gateway);
         for name in ["HTTPS_PROXY", "HTTP_PROXY"] {
             self.set_both(name, &gateway, "the world's gateway, which stands for the Internet");
         }
-        self.set_both("NO_PROXY", NO_PROXY, "fixed: this machine, where the cluster is");
+        self.set_both("NO_PROXY", &reach.direct().join(","), "this machine, and where the cluster is");
         self.set(
             "NODE_USE_ENV_PROXY",
             "1",
@@ -202,14 +212,14 @@ impl List<'_> {
         self.set("POWERSHELL_TELEMETRY_OPTOUT", "1", "fixed: nothing leaves the machine");
     }
 
-    fn java(&mut self, facts: &Facts) {
-        let (host, port) = (facts.gateway.ip(), facts.gateway.port());
+    fn java(&mut self, facts: &Facts, reach: &Reach) {
+        let Place { host, port } = &reach.gateway;
         let mut options: Vec<String> = vec![
             format!("-Dhttps.proxyHost={host}"),
             format!("-Dhttps.proxyPort={port}"),
             format!("-Dhttp.proxyHost={host}"),
             format!("-Dhttp.proxyPort={port}"),
-            "-Dhttp.nonProxyHosts=localhost|127.*|[::1]".into(),
+            format!("-Dhttp.nonProxyHosts={}", java_direct(reach)),
             java_option("javax.net.ssl.trustStore", &facts.java_trust().display().to_string()),
             "-Djavax.net.ssl.trustStoreType=JKS".into(),
             format!("-Djavax.net.ssl.trustStorePassword={}", jks::PASSWORD),
@@ -232,6 +242,12 @@ impl List<'_> {
         }
         self.set(OUTER, Value::Object(covered).to_string(), "what the variables above cover");
     }
+}
+
+/// Hosts that are reached directly, as Java writes them.
+fn java_direct(reach: &Reach) -> String {
+    let more = reach.direct().into_iter().filter(|host| !["localhost", "127.0.0.1", "::1"].contains(host));
+    ["localhost", "127.*", "[::1]"].into_iter().chain(more).collect::<Vec<_>>().join("|")
 }
 
 /// The Java launcher splits at spaces outside of quotes.
