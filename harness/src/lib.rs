@@ -2,6 +2,7 @@
 //!
 //! - [`cli`]: the `dryarc` command, one file per command.
 //! - [`world`]: a world composed of cloud, gateway, cluster and clock, and hosted with a folder and a control interface.
+//! - [`clusters`]: the clusters of worlds, embedded and real.
 //! - [`control`]: how commands reach a world in another process.
 //! - [`state`]: where worlds keep their files, who owns them.
 //! - [`client_env`]: what client programs need in order to live in a world.
@@ -11,6 +12,7 @@
 
 pub mod cli;
 pub mod client_env;
+pub mod clusters;
 pub mod control;
 pub mod driver;
 pub mod images;

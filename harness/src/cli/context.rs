@@ -6,8 +6,9 @@ use clap::ArgMatches;
 use clap::parser::ValueSource;
 use sim_core::clock::Clock;
 
-use super::CliError;
+use super::{CliError, output};
 use crate::client_env::OuterEnv;
+use crate::clusters::{Progress, leftovers};
 use crate::control::Control;
 use crate::state::{StateError, StateHome, WorldName, WorldRecord};
 
@@ -57,8 +58,9 @@ impl Context {
         self.world.as_ref()
     }
 
-    /// Removes what worlds left behind whose owners died.
-    pub(super) fn sweep(&self) {
+    /// Removes what worlds left behind whose owners died, in real clusters too.
+    pub(super) async fn sweep(&self) {
+        leftovers::sweep(&self.home, &self.clock, &Progress::new(output::say)).await;
         if let Err(error) = self.home.list() {
             tracing::debug!(%error, "the state directory could not be looked through");
         }

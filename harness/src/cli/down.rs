@@ -6,12 +6,16 @@ use clap::Args;
 use rustix::process::Signal;
 
 use super::{CliError, Context, Exit, output};
+use crate::clusters::Backend;
 use crate::control::Control;
 use crate::state::{StateError, WorldName, WorldRecord, signal_process};
 
 /// How long a world may take to end in order, and how long to end at all.
 const PATIENCE: [(Duration, Signal); 2] =
     [(Duration::from_secs(10), Signal::TERM), (Duration::from_secs(3), Signal::KILL)];
+
+/// The first of these for a world with a real cluster, in which it has to undo what it did.
+const UNDOING: Duration = Duration::from_secs(300);
 
 /// How often it is looked whether the world is gone.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -56,7 +60,9 @@ async fn end(context: &Context, name: &WorldName) -> Result<(), CliError> {
     let record = context.home.find(name)?;
     // A world that does not listen is asked by signal below.
     let mut asked = Control::new(&record).shutdown().await.is_ok();
+    let real = record.facts.backend != Backend::Embedded.to_string();
     for (patience, signal) in PATIENCE {
+        let patience = if real { UNDOING } else { patience };
         if asked && gone(context, &record, patience).await {
             output::say(&format!("world '{name}' has ended"));
             return Ok(());

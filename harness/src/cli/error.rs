@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::Exit;
+use crate::clusters::{ClusterError, Trouble};
 use crate::control::ControlError;
 use crate::state::StateError;
 use crate::world::{BadMode, HostError, ProfileError, StartError};
@@ -59,6 +60,8 @@ impl From<StateError> for CliError {
                 .next(format!("start it with `dryarc up{} --detach`, or run `dryarc exec -- COMMAND`, which makes a world for one command", world_flag(name.as_str()))),
             StateError::Running(name) => Self::new(Exit::Conflict, &error)
                 .next(format!("use it, end it with `dryarc down{}`, or choose another name with --world", world_flag(name.as_str()))),
+            StateError::Leftover(_) => Self::new(Exit::Unusable, &error)
+                .next("do what the warning above says, or choose another name with --world"),
             StateError::Starting(_) => {
                 Self::new(Exit::Unusable, &error).next("try again in a moment")
             }
@@ -105,12 +108,23 @@ impl From<ControlError> for CliError {
 impl From<StartError> for CliError {
     fn from(error: StartError) -> Self {
         match &error {
-            StartError::Backend(_) => {
-                Self::usage(&error).next("leave --cluster out, or say --cluster embedded")
-            }
+            StartError::Cluster(error) => error.clone().into(),
             StartError::Allow(_) => Self::usage(&error),
             StartError::Part { .. } => Self::failed(&error).next("run it again with -v to see more"),
         }
+    }
+}
+
+impl From<ClusterError> for CliError {
+    fn from(error: ClusterError) -> Self {
+        let exit = match error.trouble {
+            Trouble::Failed => Exit::Failed,
+            Trouble::Usage => Exit::Usage,
+            Trouble::Missing => Exit::NotFound,
+            Trouble::Unusable => Exit::Unusable,
+            Trouble::Conflict => Exit::Conflict,
+        };
+        Self::new(exit, &error.what).next(error.next)
     }
 }
 

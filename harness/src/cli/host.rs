@@ -18,6 +18,7 @@ pub(super) async fn start(
     signals: &mut Signals,
 ) -> Result<Hosted, CliError> {
     let name = planned.config.name.clone();
+    let real = planned.config.backend.is_real();
     let starting = async {
         let claim: Claim = context.home.claim(&name, &context.clock).await?;
         let mut config = planned.config;
@@ -30,6 +31,16 @@ pub(super) async fn start(
         hosted = &mut starting => return hosted,
         asked = signals.next() => asked,
     };
+    if real {
+        // This may take minutes: it is broken off, and what was done until now is undone. A second signal leaves that to the
+        // next command.
+        drop(starting);
+        tokio::select! {
+            () = context.sweep() => {}
+            _ = signals.next() => {}
+        }
+        return Err(asked.error());
+    }
     let started = tokio::select! {
         hosted = starting => hosted.ok(),
         _ = signals.next() => None,

@@ -5,6 +5,7 @@
 
 mod agent;
 mod clock;
+mod cluster_args;
 mod completions;
 mod context;
 mod detach;
@@ -202,7 +203,7 @@ fn run(cli: Cli, matches: ArgMatches) -> Result<Exit, CliError> {
 async fn dispatch(command: Command, context: Context) -> Result<Exit, CliError> {
     let mut signals =
         Signals::new().map_err(|error| CliError::failed(format!("cannot watch signals: {error}")))?;
-    context.sweep();
+    context.sweep().await;
     // These end in order by themselves when a signal comes.
     let command = match command {
         Command::Up(up) => return Box::pin(up.run(&context, &mut signals)).await,

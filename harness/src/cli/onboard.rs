@@ -9,8 +9,8 @@ use sim_core::keys::{Bits, KeySource};
 
 use super::output::{Output, show};
 use super::remote::Remote;
-use super::{CliError, Context, Exit, list, output};
-use crate::driver::{DriverError, Event, OnboardOptions, ProxyOptions, Reporter, StageState};
+use super::{CliError, Context, Exit, list, output, remote};
+use crate::driver::{DriverError, Event, OnboardOptions, ProxyOptions, Reporter, Stage, StageState};
 
 /// Connect the world's cluster to Azure Arc with the native driver
 #[derive(Debug, Args)]
@@ -88,7 +88,10 @@ impl Onboard {
         keys.prefetch(&options.key, Bits::Rsa4096);
         let driver =
             remote.driver(self.kube_config.as_deref(), self.kube_context.as_deref(), keys, reporter())?;
-        let onboarded = remote.wait_for(Box::pin(driver.onboard(&options))).await?.map_err(failed)?;
+        let onboarded = match remote.wait_for(Box::pin(driver.onboard(&options))).await? {
+            Ok(onboarded) => onboarded,
+            Err(error) => return Err(collected(context, error).await),
+        };
         let resource = list::flat(onboarded.resource);
         show(self.output, &resource, || list::people(std::slice::from_ref(&resource)))?;
         Ok(Exit::Ok)
@@ -112,6 +115,20 @@ impl Onboard {
             ..OnboardOptions::new(&self.name, &self.resource_group)
         }
     }
+}
+
+/// A failed stage; a real cluster knows more about it than the stage.
+async fn collected(context: &Context, error: DriverError) -> CliError {
+    let in_cluster = matches!(error.stage, Stage::Agents | Stage::Readiness);
+    let mut failed = failed(error);
+    if let (true, Ok(record)) = (in_cluster, context.running())
+        && let Some(folder) = remote::collect(&record).await
+    {
+        failed
+            .what
+            .push_str(&format!("\n  where: logs and events of the cluster are in {}", folder.display()));
+    }
+    failed
 }
 
 /// Tells the person at the terminal what happens.

@@ -23,6 +23,7 @@ Examples:
   dryarc quickstart
   dryarc quickstart --speed 60               slow enough to read along
   dryarc quickstart --keep                   leave the world up, for `dryarc exec` and `dryarc down`
+  dryarc quickstart --cluster kind           on a real cluster that kind makes, deleted afterwards
   dryarc quickstart --seed 7 --output json   one report of the steps")]
 pub(super) struct Quickstart {
     /// Leave the world up afterwards, in the background
@@ -44,6 +45,8 @@ impl Quickstart {
         }
         if self.in_background {
             detach::leave_session();
+        } else {
+            self.world.confirm()?;
         }
         let result = self.perform(context, signals).await;
         match result {
@@ -85,7 +88,10 @@ impl Quickstart {
         };
         match toured {
             Ok(()) => Ok(hosted),
-            Err(error) => {
+            Err(mut error) => {
+                if error.exit == Exit::Failed {
+                    error = collected(&hosted, error).await;
+                }
                 host::end(hosted, signals).await;
                 Err(error)
             }
@@ -110,6 +116,7 @@ impl Quickstart {
             Err(StateError::NotRunning(_) | StateError::Starting(_)) => {}
             Err(error) => return Err(error.into()),
         }
+        self.world.confirm()?;
         detach::spawn(signals).await?;
         let record = context.find()?;
         output::say(&up::welcome(&record));
@@ -117,6 +124,21 @@ impl Quickstart {
             output::say(&hint);
         }
         Ok(Exit::Ok)
+    }
+}
+
+/// A step failed on a real cluster, which knows more than the step: its logs and events are kept.
+async fn collected(hosted: &Hosted, error: CliError) -> CliError {
+    match remote::collect(hosted.record()).await {
+        Some(folder) => CliError {
+            what: format!(
+                "{}\n  where: logs and events of the cluster are in {}",
+                error.what,
+                folder.display()
+            ),
+            ..error
+        },
+        None => error,
     }
 }
 

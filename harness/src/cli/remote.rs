@@ -1,6 +1,6 @@
 //! A world in another process, as the native driver sees it: its clock, its Internet, its cluster.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use arc_agent_sim::from_kubeconfig;
@@ -13,8 +13,9 @@ use sim_core::net::{Net, roots_from_pem};
 use sim_core::seed::Seed;
 
 use super::{CliError, Context, Exit};
+use crate::clusters::{Backend, collect};
 use crate::control::Control;
-use crate::driver::{Azure, AzureConfig, Credentials, Driver, Endpoints, Reporter};
+use crate::driver::{self, Azure, AzureConfig, Credentials, Driver, Endpoints, Reporter};
 use crate::state::{Facts, WorldRecord};
 
 /// How far an instant clock jumps while a command waits for something.
@@ -128,6 +129,19 @@ pub(super) fn net(facts: &Facts) -> Result<Net, CliError> {
     let pem = std::fs::read_to_string(&path).map_err(|error| unusable(&error))?;
     let roots = roots_from_pem(&pem).map_err(|error| unusable(&error))?;
     Net::builder().roots(roots).egress(Some(facts.gateway)).build().map_err(|error| unusable(&error))
+}
+
+/// Keeps the logs and events of a real cluster in a new folder; `None` for an embedded one, and when nothing can be had.
+pub(super) async fn collect(record: &WorldRecord) -> Option<PathBuf> {
+    let facts = &record.facts;
+    if facts.backend == Backend::Embedded.to_string() {
+        return None;
+    }
+    let client = kube_client(facts, &net(facts).ok()?, None, None).ok()?;
+    let name = format!("dryarc-{}-{}-failed", record.name, std::process::id());
+    let folder = std::env::temp_dir().join(name);
+    let files = collect::collect(&driver::Cluster::new(client), &folder).await;
+    (files > 0).then_some(folder)
 }
 
 /// A client for the cluster behind a kubeconfig.

@@ -22,6 +22,8 @@ Examples:
   dryarc up --detach                             keep it in the background
   dryarc up --detach --world ci --speed 600      another one, ten minutes per second
   dryarc up --detach --clock manual              time moves by `dryarc clock advance` only
+  dryarc up --detach --cluster kind              with a real cluster made by kind, deleted with the world
+  dryarc up --detach --cluster kind=NAME         with a kind cluster of yours, left as it was
   dryarc up --listen 0.0.0.0 --gateway-port 7441 --serve-as azure.internal
                                                  let other machines in; one line of JSON says when it is ready
   dryarc up --detach --allow pypi.org --allow '*.pythonhosted.org'")]
@@ -49,6 +51,8 @@ impl Up {
         }
         if self.in_background {
             detach::leave_session();
+        } else {
+            self.world.confirm()?;
         }
         let started = self.start(context, signals).await;
         let hosted = match started {
@@ -89,6 +93,7 @@ impl Up {
             Err(StateError::NotRunning(_) | StateError::Starting(_)) => {}
             Err(error) => return Err(error.into()),
         }
+        self.world.confirm()?;
         detach::spawn(signals).await?;
         output::say(&welcome(&context.find()?));
         Ok(Exit::Ok)

@@ -9,9 +9,13 @@ use sim_core::clock::Mode;
 use sim_core::seed::Seed;
 use uuid::Uuid;
 
+use super::cluster_args::{self, ClusterArgs};
 use super::{CliError, Context};
 use crate::state::WorldName;
 use crate::world::{self, Backend, WorldConfig, WorldProfile};
+
+/// World seconds per second of a quickstart on a real cluster.
+const REAL_SPEED: f64 = 60.0;
 
 /// What a world is made of, as flags. Each has a `DRYARC_*` variable, and most a key in the profile.
 #[derive(Debug, Clone, Default, Args)]
@@ -20,7 +24,7 @@ pub(super) struct WorldArgs {
     /// Describe the world by a file (YAML or JSON; keys: clock, speed, seed, allow, names, cluster, cloud)
     #[arg(long, env = "DRYARC_PROFILE", value_name = "FILE")]
     profile: Option<PathBuf>,
-    /// How the cluster is made: embedded, kind or context=NAME [default: embedded]
+    /// How the cluster is made: embedded, kind (one of its own), kind=NAME or context=NAME [default: embedded]
     #[arg(long, env = "DRYARC_CLUSTER", value_name = "KIND")]
     cluster: Option<Backend>,
     /// World seconds per second of yours [default: 60; the quickstart jumps instead]
@@ -48,6 +52,8 @@ pub(super) struct WorldArgs {
     /// Let this host through to the real network, by your own proxy if you have one (NAME, *.SUFFIX; repeatable)
     #[arg(long, env = "DRYARC_ALLOW", value_name = "HOST", value_delimiter = ',')]
     allow: Vec<String>,
+    #[command(flatten)]
+    real: ClusterArgs,
 }
 
 /// A world that is about to be made, and where its ids came from.
@@ -72,12 +78,12 @@ impl WorldArgs {
         default: Mode,
     ) -> Result<Planned, CliError> {
         let profile = self.profile.as_deref().map(WorldProfile::read).transpose()?.unwrap_or_default();
-        let mode = self.mode(&profile, default)?;
-        let backend = match (&self.cluster, &profile.cluster) {
-            (Some(backend), _) => backend.clone(),
-            (None, Some(text)) => text.parse().map_err(CliError::usage)?,
-            (None, None) => Backend::default(),
-        };
+        let backend = self.backend(&profile)?;
+        let mode = self.mode(&profile, for_backend(&backend, default))?;
+        if backend.is_real() && mode == Mode::Instant {
+            let what = "an instant clock jumps ahead of a real cluster, which takes its own time";
+            return Err(CliError::usage(what).next("say --speed N instead, or --clock manual"));
+        }
         let seed = match self.seed.or(profile.seed) {
             Some(seed) => Seed::new(seed),
             None => fresh_seed()?,
@@ -99,6 +105,8 @@ impl WorldArgs {
             upstream: context.outer.upstream_proxy().map(str::to_owned),
             listen: world::Listen::default(),
             backend,
+            real: self.real.options(),
+            outer: context.outer.clone(),
             dir: PathBuf::new(),
             agent_program,
         };
@@ -107,7 +115,7 @@ impl WorldArgs {
 
     /// Flags that describe a world, as given on the command line, for saying that they have no effect.
     pub(super) fn given(&self, context: &Context) -> Vec<String> {
-        const ALL: [&str; 10] = [
+        const WORLD: [&str; 10] = [
             "profile",
             "cluster",
             "speed",
@@ -119,8 +127,26 @@ impl WorldArgs {
             "client_secret",
             "allow",
         ];
-        let flags = ALL.iter().filter_map(|id| context.origin(id)).filter(|origin| origin.starts_with("--"));
+        let all = WORLD.iter().chain(&cluster_args::IDS);
+        let flags = all.filter_map(|id| context.origin(id)).filter(|origin| origin.starts_with("--"));
         flags.map(|flag| flag.replace("--clock-mode", "--clock")).collect()
+    }
+
+    fn backend(&self, profile: &WorldProfile) -> Result<Backend, CliError> {
+        match (&self.cluster, &profile.cluster) {
+            (Some(backend), _) => Ok(backend.clone()),
+            (None, Some(text)) => text.parse().map_err(CliError::usage),
+            (None, None) => Ok(Backend::default()),
+        }
+    }
+
+    /// Asks the user before a cluster of theirs is changed. To be called once, by the process that has the terminal.
+    ///
+    /// # Errors
+    /// When the profile cannot be read, or the user does not agree.
+    pub(super) fn confirm(&self) -> Result<(), CliError> {
+        let profile = self.profile.as_deref().map(WorldProfile::read).transpose()?.unwrap_or_default();
+        self.real.confirm(&self.backend(&profile)?)
     }
 
     /// A flag or variable for mode or speed covers both keys of the profile.
@@ -176,6 +202,11 @@ impl WorldArgs {
         };
         in_profile.into_iter().map(origin).collect()
     }
+}
+
+/// A real cluster takes its own time, so a world around one runs and does not jump.
+fn for_backend(backend: &Backend, default: Mode) -> Mode {
+    if backend.is_real() && default == Mode::Instant { world::at_speed(REAL_SPEED) } else { default }
 }
 
 /// A seed that is short enough to be typed.

@@ -100,6 +100,22 @@ impl Cluster {
         self.call(Method::POST, path, Some(("application/json", body))).await
     }
 
+    /// Changes what a path names by a merge patch.
+    ///
+    /// # Errors
+    /// What the API server or the connection says.
+    pub async fn merge(&self, path: &str, patch: &Value) -> Result<Value, Error> {
+        self.call(Method::PATCH, path, Some(("application/merge-patch+json", patch))).await
+    }
+
+    /// Reads a path as text: the log of a container.
+    ///
+    /// # Errors
+    /// What the API server or the connection says.
+    pub async fn text(&self, path: &str) -> Result<String, Error> {
+        self.client.request_text(Request::get(path).body(Vec::new()).map_err(Error::HttpError)?).await
+    }
+
     /// Deletes what a path names, with everything that depends on it; false when there was nothing.
     ///
     /// # Errors

@@ -4,11 +4,12 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use super::{StateError, WorldName, WorldRecord, create_private_dir};
+use super::{StateError, UNDO_FILE, WorldName, WorldRecord, create_private_dir};
 
 const LOCK: &str = "lock";
 
-/// The right to a world's folder. Dropping it removes the folder with everything in it, and then frees the lock.
+/// The right to a world's folder. Dropping it removes the folder with everything in it, and then frees the lock. A folder
+/// that says what is still to be undone ([`UNDO_FILE`]) stays, with that file in it.
 #[derive(Debug)]
 pub struct Claim {
     name: WorldName,
@@ -74,10 +75,18 @@ impl Claim {
         record.write(&self.dir)
     }
 
-    /// Removes what an earlier owner left behind.
+    /// Whether something outside of the folder is still to be undone.
+    #[must_use]
+    pub fn has_to_undo(&self) -> bool {
+        self.dir.join(UNDO_FILE).exists()
+    }
+
+    /// Removes what an earlier owner left behind; what is to be undone stays.
     pub(super) fn clear(&self) -> Result<(), StateError> {
         let entries = std::fs::read_dir(&self.dir).map_err(StateError::io("cannot read", &self.dir))?;
-        for entry in entries.flatten().filter(|entry| entry.file_name() != LOCK) {
+        for entry in
+            entries.flatten().filter(|entry| ![LOCK, UNDO_FILE].iter().any(|kept| entry.file_name() == *kept))
+        {
             let path = entry.path();
             let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
             let removed = if is_dir { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
@@ -91,6 +100,11 @@ impl Drop for Claim {
     fn drop(&mut self) {
         // The record goes first, so that nobody finds a world that is being taken apart.
         let _ = std::fs::remove_file(WorldRecord::path(&self.dir));
+        if self.has_to_undo() {
+            // What cannot be removed now is removed with the rest.
+            let _ = self.clear();
+            return;
+        }
         if let Err(error) = std::fs::remove_dir_all(&self.dir) {
             tracing::warn!(dir = %self.dir.display(), %error, "the world's folder could not be removed");
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use sim_core::clock::Clock;
 
 use super::claim::{Attempt, Claim, attempt};
-use super::{StateError, WorldName, WorldRecord};
+use super::{StateError, UNDO_FILE, WorldName, WorldRecord};
 
 /// Name of our folder in `XDG_STATE_HOME`.
 pub(super) const FOLDER: &str = "dryarc";
@@ -77,6 +77,9 @@ impl StateHome {
             match attempt(&dir, true)? {
                 Attempt::Locked(lock) => {
                     let claim = Claim::new(name.clone(), dir, lock);
+                    if claim.has_to_undo() {
+                        return Err(StateError::Leftover(name.clone()));
+                    }
                     claim.clear()?;
                     return Ok(claim);
                 }
@@ -112,6 +115,24 @@ impl StateHome {
             }
             Attempt::Held => WorldRecord::read(&dir, name)?.ok_or_else(|| StateError::Starting(name.clone())),
         }
+    }
+
+    /// The folders of worlds whose owners died before they had undone what they did elsewhere. They are held until dropped.
+    #[must_use]
+    pub fn leftovers(&self) -> Vec<Claim> {
+        let entries = std::fs::read_dir(self.worlds()).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<WorldName>().ok());
+        let claim = |name: WorldName| {
+            let dir = self.world_dir(&name);
+            if !dir.join(UNDO_FILE).exists() {
+                return None;
+            }
+            match attempt(&dir, false) {
+                Ok(Attempt::Locked(lock)) => Some(Claim::new(name, dir, lock)),
+                Ok(Attempt::Held | Attempt::Vanished) | Err(_) => None,
+            }
+        };
+        names.filter_map(claim).collect()
     }
 
     /// Every world of this directory, by name. Leftovers of dead owners are removed on the way.
@@ -187,6 +208,24 @@ mod tests {
         std::fs::write(dir.join("lock"), "").unwrap();
         assert!(home.list().unwrap().is_empty());
         assert!(!dir.exists());
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_says_what_is_to_be_undone_stays_until_that_is_done() {
+        let (home, clock) = (scratch("undo"), Clock::running(1.0));
+        let name: WorldName = "u".parse().unwrap();
+        let claim = home.claim(&name, &clock).await.unwrap();
+        claim.publish(&record("/w")).unwrap();
+        std::fs::write(claim.dir().join(UNDO_FILE), "{}").unwrap();
+        assert!(home.leftovers().is_empty(), "its owner is alive");
+        drop(claim);
+        assert!(matches!(home.find(&name), Err(StateError::NotRunning(_))));
+        assert!(matches!(home.claim(&name, &clock).await, Err(StateError::Leftover(_))));
+        let left = home.leftovers();
+        assert_eq!(left.len(), 1);
+        std::fs::remove_file(left[0].dir().join(UNDO_FILE)).unwrap();
+        drop(left);
+        assert!(!home.path().exists());
     }
 
     #[tokio::test]

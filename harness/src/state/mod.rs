@@ -22,6 +22,9 @@ pub use record::{FORMAT, Facts, WorldRecord};
 
 use std::path::PathBuf;
 
+/// The file in a world's folder that says what is still to be undone outside of it.
+pub const UNDO_FILE: &str = "undo.json";
+
 /// Something about the state directory or a world's folder is not as it should be.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
@@ -46,6 +49,9 @@ pub enum StateError {
     /// There is no world of this name.
     #[error("world '{0}' is not running")]
     NotRunning(WorldName),
+    /// It ended without undoing what it did to its cluster, and that could not be undone since.
+    #[error("world '{0}' ended without order, and what it did to its cluster is not undone yet")]
+    Leftover(WorldName),
     /// The owner holds the lock but has not said yet how to reach it.
     #[error("world '{0}' is still starting")]
     Starting(WorldName),

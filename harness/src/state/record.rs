@@ -61,6 +61,9 @@ pub struct Facts {
     pub clock_link: String,
     /// The API server of the cluster.
     pub cluster_url: String,
+    /// How the cluster is made, as `--cluster` says it.
+    #[serde(default)]
+    pub backend: String,
     /// Name of the cluster and of its context.
     pub cluster: String,
     /// The seed that names and ids were drawn from.

@@ -22,6 +22,7 @@ pub(crate) fn record(dir: &str) -> WorldRecord {
             cloud: address(3),
             clock_link: "127.0.0.1:5/secret".into(),
             cluster_url: "https://127.0.0.1:4".into(),
+            backend: "embedded".into(),
             cluster: "default".into(),
             seed: 1,
             tenant: "tenant".into(),

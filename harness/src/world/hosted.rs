@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use super::{StartError, World, WorldConfig, reached};
 use crate::client_env::{self, Material, OuterEnv};
+use crate::clusters::Progress;
 use crate::control::{ClusterStatus, ControlConfig, ControlServer, Status};
 use crate::state::{Claim, FORMAT, Facts, ProcessId, StateError, WorldRecord};
 
@@ -42,6 +43,7 @@ pub struct Hosted {
     shutdown: watch::Receiver<bool>,
     _control: ControlServer,
     world: World,
+    progress: Progress,
     claim: Claim,
 }
 
@@ -52,6 +54,7 @@ impl Hosted {
     /// [`HostError`]; nothing is left then.
     pub async fn start(claim: Claim, config: WorldConfig, options: HostOptions) -> Result<Self, HostError> {
         let listen = config.listen.at(config.listen.control);
+        let progress = config.real.progress.clone();
         let world = World::start(config).await?;
         let control_part = |reason: String| StartError::Part { part: "control interface", reason };
         let token = keys::secret("control").map_err(|error| control_part(error.to_string()))?;
@@ -81,7 +84,7 @@ impl Hosted {
             facts,
         };
         claim.publish(&record)?;
-        Ok(Self { record, shutdown, _control: control, world, claim })
+        Ok(Self { record, shutdown, _control: control, world, progress, claim })
     }
 
     /// How to reach this world.
@@ -113,7 +116,12 @@ impl Hosted {
 
     /// Ends the world and removes its folder.
     pub async fn shutdown(self) {
-        self.world.shutdown().await;
+        if let Err(error) = self.world.shutdown().await {
+            self.progress.say(&format!(
+                "warning: not everything in the cluster could be undone: {}\n  next: {}; the next command tries again",
+                error.what, error.next
+            ));
+        }
         drop(self.claim);
     }
 }
@@ -128,6 +136,7 @@ fn facts(claim: &Claim, world: &World, origins: BTreeMap<String, String>) -> Fac
         cloud: reached(world.cloud().addr()),
         clock_link: world.clock_link().to_string(),
         cluster_url: world.cluster().url(),
+        backend: world.cluster().backend(),
         cluster: world.name().into(),
         seed: world.seed().value(),
         tenant: profile.tenant.id.to_string(),
@@ -160,7 +169,7 @@ fn status_source(
         subscription: facts.subscription.clone(),
         clusters: vec![ClusterStatus {
             name: facts.cluster.clone(),
-            backend: "embedded".into(),
+            backend: facts.backend.clone(),
             url: facts.cluster_url.clone(),
         }],
         allow: facts.allow.clone(),

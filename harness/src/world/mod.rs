@@ -4,6 +4,7 @@
 //! own, the files that clients need, and a control interface: what `dryarc up` runs.
 
 mod clock;
+mod cluster;
 mod config;
 mod hosted;
 mod listen;
@@ -11,8 +12,10 @@ mod profile;
 mod start;
 
 pub use clock::{BadMode, DEFAULT_SPEED, at_speed, mode};
-pub use config::{Backend, BadBackend, WorldConfig};
+pub use config::WorldConfig;
 pub use hosted::{HostError, HostOptions, Hosted};
 pub use listen::{Listen, reached};
 pub use profile::{ProfileError, WorldProfile};
 pub use start::{StartError, World};
+
+pub use crate::clusters::{Backend, BadBackend};

@@ -4,8 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use fault_proxy::{Gateway, GatewayConfig, HostPattern};
-use kube_sim::cluster::{Cluster, ClusterConfig};
-use kube_sim::kubelet::NodeSpec;
 use mock_arm::{Cloud, CloudConfig};
 use sim_core::clock::Clock;
 use sim_core::clock_link::{self, ClockLink, ClockServer};
@@ -15,9 +13,8 @@ use sim_core::keys::{self, Bits, KeySource};
 use sim_core::pki::{Authority, Constraints};
 use sim_core::seed::Seed;
 
-use super::{Backend, WorldConfig, reached};
-use crate::images;
-use crate::state::{create_private_dir, write_private};
+use super::{WorldConfig, cluster, reached};
+use crate::clusters::{Cluster, ClusterError};
 
 /// Label of the key that signs the cloud's tokens.
 const SIGNING_KEY: &str = "entra/signing";
@@ -29,9 +26,9 @@ const OWN_SUFFIXES: [&str; 3] = ["localhost", "svc", "cluster.local"];
 /// A world could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The kind of cluster is not there yet.
-    #[error("a cluster of kind '{0}' is not available in this version; only 'embedded' is")]
-    Backend(Backend),
+    /// A real cluster cannot be used.
+    #[error("{0}")]
+    Cluster(ClusterError),
     /// A host that is to be allowed is none.
     #[error("--allow: {0}")]
     Allow(fault_proxy::BadHostPattern),
@@ -46,7 +43,7 @@ pub enum StartError {
 }
 
 /// Makes the error of one part.
-fn part<E: std::fmt::Display>(part: &'static str) -> impl FnOnce(E) -> StartError {
+pub(super) fn part<E: std::fmt::Display>(part: &'static str) -> impl FnOnce(E) -> StartError {
     move |error| StartError::Part { part, reason: error.to_string() }
 }
 
@@ -54,16 +51,23 @@ fn part<E: std::fmt::Display>(part: &'static str) -> impl FnOnce(E) -> StartErro
 #[derive(Debug)]
 pub struct World {
     config: Described,
-    clock: Clock,
-    journal: Journal,
-    faults: FaultSet,
-    keys: KeySource,
-    authority: Arc<Authority>,
-    cloud: Cloud,
-    gateway: Gateway,
-    cluster: Cluster,
-    clock_link: ClockLink,
+    // Dropped first: its agents see a world that still answers.
+    cluster: Box<dyn Cluster>,
+    parts: Parts,
     _clock_server: ClockServer,
+}
+
+/// Everything of a world beside its cluster.
+#[derive(Debug)]
+pub(super) struct Parts {
+    pub(super) clock: Clock,
+    pub(super) journal: Journal,
+    pub(super) faults: FaultSet,
+    pub(super) keys: KeySource,
+    pub(super) authority: Arc<Authority>,
+    pub(super) cloud: Cloud,
+    pub(super) gateway: Gateway,
+    pub(super) clock_link: ClockLink,
 }
 
 /// What stays of the configuration.
@@ -82,9 +86,6 @@ impl World {
     /// # Errors
     /// [`StartError`]; what was started before is stopped again.
     pub async fn start(config: WorldConfig) -> Result<Self, StartError> {
-        if config.backend != Backend::Embedded {
-            return Err(StartError::Backend(config.backend));
-        }
         let clock = Clock::running(1.0);
         clock.set_mode(config.mode);
         let journal = Journal::new(clock.clone());
@@ -110,61 +111,30 @@ impl World {
         .map_err(part("cloud"))?;
         let gateway = gateway(&config, &cloud, &clock, &journal, &faults).await?;
         let secret = keys::secret("clock link").map_err(part("clock server"))?;
-        let (link, clock_server) =
+        let (clock_link, clock_server) =
             clock_link::serve(clock.clone(), secret).await.map_err(part("clock server"))?;
-        let ca_file = config.dir.join("pods-ca.pem");
-        write_private(&ca_file, authority.pem().as_bytes()).map_err(part("cluster"))?;
-        let pod_env = vec![
-            ("DRYARC_CLOCK".to_owned(), link.to_string()),
-            ("DRYARC_EGRESS".to_owned(), reached(gateway.addr()).to_string()),
-            ("DRYARC_CA_FILE".to_owned(), ca_file.display().to_string()),
-            ("DRYARC_SEED".to_owned(), config.seed.to_string()),
-        ];
-        let work_dir = config.dir.join("cluster");
-        create_private_dir(&work_dir).map_err(part("cluster"))?;
-        let cluster = Cluster::start(ClusterConfig {
-            name: config.name.to_string(),
-            clock: clock.clone(),
-            seed: config.seed,
-            journal: journal.clone(),
-            faults: faults.clone(),
-            keys: keys.clone(),
-            images: images::resolver(config.agent_program.clone()),
-            nodes: vec![NodeSpec::default()],
-            pod_env,
-            work_dir,
-            listen: config.listen.at(config.listen.cluster),
-            names: config.listen.names.clone(),
-        })
-        .await
-        .map_err(part("cluster"))?;
-        journal.record(Entry::new("world", "started").fact("seed", config.seed.value()));
+        let parts = Parts { clock, journal, faults, keys, authority, cloud, gateway, clock_link };
+        let cluster = cluster::start(&config, &parts).await?;
+        parts.journal.record(Entry::new("world", "started").fact("seed", config.seed.value()));
         let described = Described {
             name: config.name.to_string(),
             seed: config.seed,
             allow: config.allow,
             dir: config.dir,
         };
-        Ok(Self {
-            config: described,
-            clock,
-            journal,
-            faults,
-            keys,
-            authority,
-            cloud,
-            gateway,
-            cluster,
-            clock_link: link,
-            _clock_server: clock_server,
-        })
+        Ok(Self { config: described, cluster, parts, _clock_server: clock_server })
     }
 
     /// Stops every part: first the agents, so that they see a world that still answers, then the rest.
-    pub async fn shutdown(self) {
-        self.cluster.shutdown().await;
-        self.gateway.shutdown().await;
-        self.cloud.shutdown().await;
+    ///
+    /// # Errors
+    /// When something that was done to a real cluster could not be undone; it stays written down, and everything else
+    /// has stopped.
+    pub async fn shutdown(self) -> Result<(), ClusterError> {
+        let ended = self.cluster.shutdown().await;
+        self.parts.gateway.shutdown().await;
+        self.parts.cloud.shutdown().await;
+        ended
     }
 
     /// Name of the world, of its cluster and of the cluster's context.
@@ -176,13 +146,13 @@ impl World {
     /// The world's clock.
     #[must_use]
     pub fn clock(&self) -> &Clock {
-        &self.clock
+        &self.parts.clock
     }
 
     /// Where other processes follow that clock.
     #[must_use]
     pub fn clock_link(&self) -> &ClockLink {
-        &self.clock_link
+        &self.parts.clock_link
     }
 
     /// What names, ids and draws come from.
@@ -194,43 +164,43 @@ impl World {
     /// What happened.
     #[must_use]
     pub fn journal(&self) -> &Journal {
-        &self.journal
+        &self.parts.journal
     }
 
     /// What goes wrong.
     #[must_use]
     pub fn faults(&self) -> &FaultSet {
-        &self.faults
+        &self.parts.faults
     }
 
     /// Where RSA keys come from.
     #[must_use]
     pub fn keys(&self) -> &KeySource {
-        &self.keys
+        &self.parts.keys
     }
 
     /// Who signs the certificates of simulated hosts.
     #[must_use]
     pub fn authority(&self) -> &Arc<Authority> {
-        &self.authority
+        &self.parts.authority
     }
 
     /// The cloud.
     #[must_use]
     pub fn cloud(&self) -> &Cloud {
-        &self.cloud
+        &self.parts.cloud
     }
 
     /// The gateway.
     #[must_use]
     pub fn gateway(&self) -> &Gateway {
-        &self.gateway
+        &self.parts.gateway
     }
 
     /// The cluster.
     #[must_use]
-    pub fn cluster(&self) -> &Cluster {
-        &self.cluster
+    pub fn cluster(&self) -> &dyn Cluster {
+        self.cluster.as_ref()
     }
 
     /// Hosts outside of the simulation that may be reached.
