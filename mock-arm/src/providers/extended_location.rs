@@ -206,12 +206,14 @@ fn put(
             "hostType": tags::text(properties, "hostType")?.unwrap_or("Kubernetes"),
             "hostResourceId": host,
             "namespace": namespace,
-            "displayName": tags::text(properties, "displayName")?.unwrap_or(typed.name()),
             "provisioningState": running,
             "clusterExtensionIds": extensions,
             "authentication": {},
         },
     });
+    if let Some(name) = tags::text(properties, "displayName")? {
+        resource["properties"]["displayName"] = name.into();
+    }
     if let Some(tags) = tags::read(body)? {
         resource["tags"] = Value::Object(tags);
     }

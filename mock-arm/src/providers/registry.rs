@@ -196,7 +196,13 @@ impl Registry {
             Some(provider) => provider.settle(&operation, outcome, now, txn),
             None => outcome,
         };
-        lro::finish(txn, &mut operation, state, now);
+        if state == State::Running {
+            // The provider waits for something else: it is asked again.
+            let at = sim_core::clock::later(now, operation.retry_span());
+            lro::schedule(txn, &mut operation, at);
+        } else {
+            lro::finish(txn, &mut operation, state, now);
+        }
         operation
     }
 }

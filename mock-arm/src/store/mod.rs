@@ -28,6 +28,8 @@ pub const DUE: &str = "arm/due";
 
 /// Operations that have ended, by that moment.
 pub const ENDED: &str = "arm/ended";
+/// Tags of subscriptions.
+pub const SUBSCRIPTION_TAGS: &str = "arm/subscription-tags";
 /// Management locks; see [`crate::providers::authorization`].
 pub const LOCKS: &str = "arm/locks";
 /// Role assignments; see [`crate::providers::authorization`].

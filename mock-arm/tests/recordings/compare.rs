@@ -117,8 +117,11 @@ fn body(place: &str, name: &str, recorded: &Value, here: &Value, ours: &str, fou
             if recorded.is_empty() != here.is_empty() {
                 found.push(format!("body {place}: {} items here {}", recorded.len(), here.len()));
             }
-            // Items of lists and types are alike; the first stands for all.
-            if let (Some(recorded), Some(here)) = (recorded.first(), here.first()) {
+            // Items of lists and types are alike; the first stands for all, and its fellow is the one of the same id.
+            let id = |item: &Value| item["id"].as_str().map(|id| form(id, ours).to_lowercase());
+            let fellow = |first: &Value| here.iter().find(|item| id(item).is_some() && id(item) == id(first));
+            let pair = recorded.first().and_then(|first| Some((first, fellow(first).or(here.first())?)));
+            if let Some((recorded, here)) = pair {
                 body(&format!("{place}/0"), name, recorded, here, ours, found);
             }
         }
@@ -141,7 +144,11 @@ fn body(place: &str, name: &str, recorded: &Value, here: &Value, ours: &str, fou
 fn form(text: &str, ours: &str) -> String {
     let text = text.replace(SUBSCRIPTION, "{sub}").replace(ours, "{sub}");
     // Links of today carry a time and a signature.
-    let text = text.split("&t=").next().unwrap_or_default().to_owned();
+    let mut text = text.split("&t=").next().unwrap_or_default().to_owned();
+    if let Some((start, rest)) = text.split_once("operationresults/") {
+        let (id, query) = rest.split_once('?').unwrap_or((rest, ""));
+        text = format!("{start}operationresults/{}?{query}", job(id));
+    }
     let mut out = String::with_capacity(text.len());
     let mut word = String::new();
     for c in text.chars().chain(std::iter::once('\0')) {
@@ -156,6 +163,17 @@ fn form(text: &str, ours: &str) -> String {
         }
     }
     out
+}
+
+/// The text behind the id of a group's deletion; long names end in a hash.
+fn job(id: &str) -> String {
+    use base64::Engine as _;
+    let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(id).unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    match text.split_once('|') {
+        Some((start, rest)) if rest.len() > 16 => format!("{start}|{{hash}}{}", &rest[16..]),
+        _ => text,
+    }
 }
 
 fn token(word: &str) -> Option<&'static str> {

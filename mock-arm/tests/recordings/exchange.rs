@@ -79,6 +79,13 @@ impl Exchange {
         self.path().split('/').filter(|part| !part.is_empty()).collect()
     }
 
+    /// `api-version=…` of the query.
+    pub(crate) fn version(&self) -> String {
+        let query = self.uri.split('?').nth(1).unwrap_or_default();
+        let found = query.split('&').find(|part| part.to_lowercase().starts_with("api-version="));
+        found.unwrap_or_default().to_owned()
+    }
+
     /// The error code of the reply; empty when it is no error.
     pub(crate) fn code(&self) -> &str {
         self.body.pointer("/error/code").and_then(Value::as_str).unwrap_or_default()

@@ -41,7 +41,8 @@ pub(crate) struct Stage {
 impl Stage {
     /// A cloud whose namespaces are registered, unless the exchange tells that they are not.
     pub(crate) fn new(exchange: &Exchange) -> Self {
-        let registered = exchange.code() != "MissingSubscriptionRegistration" && exchange.method != "POST";
+        let begins = exchange.method == "POST" && exchange.body["registrationState"] != "Registered";
+        let registered = exchange.code() != "MissingSubscriptionRegistration" && !begins;
         let plan = Registration { registered, ..Registration::default() };
         let profile = Profile {
             authentication: Authentication::None,
@@ -77,7 +78,8 @@ impl Stage {
         if body.is_some() {
             request = request.header("content-type", "application/json");
         }
-        let bytes = body.map(|body| serde_json::to_vec(body).unwrap()).unwrap_or_default();
+        let text = body.map(Value::to_string).unwrap_or_default();
+        let bytes = text.replace(SUBSCRIPTION, &self.subscription());
         let response = self.router.clone().oneshot(request.body(Body::from(bytes)).unwrap()).await.unwrap();
         let (head, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();

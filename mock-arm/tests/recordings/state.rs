@@ -25,7 +25,10 @@ pub(crate) async fn prepare(
     let lower: Vec<String> = parts.iter().map(|part| part.to_lowercase()).collect();
     let words: Vec<&str> = lower.iter().map(String::as_str).collect();
     match words.as_slice() {
-        [_, _, "operationresults", id] => return group_deletion(stage, exchange, id, parts[3]).await,
+        [_, _, "operationresults", _] => return group_deletion(stage, exchange, parts[3]).await,
+        [_, _, "resourcegroups", _] if exchange.method == "DELETE" => {
+            return group_to_delete(stage, exchange).await;
+        }
         ["providers", _, "locations", _, "operationstatuses", _] => {
             return cluster_poll(stage, exchange, all).await;
         }
@@ -59,28 +62,41 @@ async fn group(stage: &Stage, exchange: &Exchange, name: &str) -> Result<(), Str
     make_group(stage, name, &like).await
 }
 
-/// A poll of a group's deletion: the group's name stands in the id.
-async fn group_deletion(
-    stage: &mut Stage,
-    exchange: &Exchange,
-    _lower: &str,
-    id: &str,
-) -> Result<String, String> {
+/// Name and region of the group whose deletion has this id. Of a long name only the start is known: the rest is made up.
+fn job(id: &str) -> Result<(String, String), String> {
     use base64::Engine as _;
     let bytes =
         base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(id).map_err(|error| error.to_string())?;
     let job: Value = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
-    let (name, location) = (job["jobId"].as_str().unwrap_or_default(), job["jobLocation"].clone());
+    let name = job["jobId"].as_str().unwrap_or_default();
     let name = name.strip_prefix("RESOURCEGROUPDELETIONJOB-").and_then(|name| name.rsplit_once('-'));
-    let name =
+    let mut name =
         name.ok_or("no group in the id")?.0.replace(":2D", "-").replace(":5F", "_").replace(":2E", ".");
+    if let Some((start, _)) = name.split_once('|') {
+        name = format!("{start}{}", "X".repeat(24));
+    }
+    Ok((name, job["jobLocation"].as_str().unwrap_or_default().to_owned()))
+}
+
+/// A poll of a group's deletion: the group's name stands in the id.
+async fn group_deletion(stage: &mut Stage, exchange: &Exchange, id: &str) -> Result<String, String> {
+    let (name, location) = job(id)?;
     make_group(stage, &name, &json!({ "location": location })).await?;
-    let uri = format!("/subscriptions/{SUBSCRIPTION}/resourcegroups/{name}?api-version={GROUP}");
+    let uri = format!("/subscriptions/{SUBSCRIPTION}/resourcegroups/{name}?{}", exchange.version());
     let answer = stage.ok("DELETE", &uri, &Value::Null).await?;
     if exchange.status != 202 {
         stage.pass(600).await;
     }
     link(&answer.headers, "location")
+}
+
+/// The deletion of a group. Recorders renamed groups afterwards, but not in the link that the reply gives out.
+async fn group_to_delete(stage: &Stage, exchange: &Exchange) -> Result<String, String> {
+    let location = exchange.headers.get("location").and_then(Value::as_str).unwrap_or_default();
+    let id = location.split("operationresults/").nth(1).and_then(|rest| rest.split('?').next());
+    let (name, location) = job(id.unwrap_or_default())?;
+    make_group(stage, &name, &json!({ "location": location })).await?;
+    Ok(format!("/subscriptions/{SUBSCRIPTION}/resourcegroups/{name}?{}", exchange.version()))
 }
 
 fn link(headers: &Map<String, Value>, name: &str) -> Result<String, String> {
@@ -113,8 +129,7 @@ async fn cluster_poll(stage: &mut Stage, exchange: &Exchange, all: &[Exchange]) 
         stage.pass(100).await;
     }
     let uri = link(&answer.headers, "azure-asyncoperation")?;
-    let version = exchange.uri.split("api-version=").nth(1).unwrap_or_default();
-    Ok(uri.replace(CLUSTER, version.split('&').next().unwrap_or_default()))
+    Ok(uri.replace(&format!("api-version={CLUSTER}"), &exchange.version()))
 }
 
 /// A poll of an extension's or a custom location's write: does the write that gave out the link.
@@ -167,6 +182,11 @@ async fn resources(stage: &mut Stage, exchange: &Exchange, parts: &[&str]) -> Re
 
 /// What stands above a resource: the cluster of an extension; cluster and extension of a custom location.
 async fn parents(stage: &mut Stage, id: &str, like: &Value) -> Result<(), String> {
+    if let Some((start, rest)) = id.split_once("/privateLinkScopes/")
+        && let Some((name, _)) = rest.split_once('/')
+    {
+        make(stage, &format!("{start}/privateLinkScopes/{name}"), &json!({})).await?;
+    }
     if let Some(at) = id.to_lowercase().rfind("/providers/microsoft.kubernetesconfiguration") {
         cluster(stage, &id[..at], &json!({})).await?;
     }
@@ -219,6 +239,7 @@ async fn make(stage: &Stage, id: &str, like: &Value) -> Result<super::stage::Ans
         CLUSTER => {
             let mut properties = json!({ "agentPublicKeyCertificate": KEY.trim() });
             for name in [
+                "agentPublicKeyCertificate",
                 "distribution",
                 "infrastructure",
                 "arcAgentProfile",

@@ -42,7 +42,7 @@ const TYPES: &[TypeSpec] = &[
         actions: &[],
         list: false,
         gated: false,
-        hub: true,
+        hub: false,
     },
 ];
 

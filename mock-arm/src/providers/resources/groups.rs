@@ -14,9 +14,10 @@ use super::super::page::{Filter, page};
 use super::super::refusal::{Kind, Refusal};
 use super::super::seam::{Call, Reply, Subject, Timing, Verb};
 use super::super::tags;
+use super::super::target::scope::within;
 use crate::lro::{self, Document, Operation, State};
 use crate::profile::Style;
-use crate::store::{self, GROUPS, RESOURCES, Rows, groups, resources};
+use crate::store::{self, GROUPS, LOCKS, RESOURCES, ROLE_ASSIGNMENTS, Rows, groups, resources};
 
 /// How long an empty group takes to go, in world time.
 const DELETE: Timing = Timing { style: Style::Location, span: Duration::from_secs(20), retry_after: 15 };
@@ -146,10 +147,22 @@ fn patch(
     Ok(Reply::Ok(Arc::new(value)))
 }
 
+/// How long a group's name may be in the id of its deletion, and how much of a longer one stays.
+const JOB_NAME: usize = 64;
+const JOB_START: usize = 47;
+
 /// The id of a group deletion, as the real service makes it: base64url of a JSON text with the job's name, in which
-/// some characters are written as a colon and their code.
+/// some characters are written as a colon and their code, and long names end in a hash (ours is another one).
 fn job(group: &str, location: &str) -> String {
-    let name = group.to_uppercase().replace('-', ":2D").replace('_', ":5F").replace('.', ":2E");
+    let mut name = group.to_uppercase().replace('-', ":2D").replace('_', ":5F").replace('.', ":2E");
+    if name.len() > JOB_NAME {
+        // FNV-1a: short, stable, and told apart is all that it has to be.
+        let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        let start: String = name.chars().take(JOB_START).collect();
+        name = format!("{start}|{hash:016X}");
+    }
     let text = json!({
         "jobId": format!("RESOURCEGROUPDELETIONJOB-{name}-{}", location.to_uppercase()),
         "jobLocation": location,
@@ -190,15 +203,33 @@ fn set_state(txn: &mut Txn<'_>, subscription: &str, group: &str, found: &Value, 
     groups::put(txn, subscription, group, value);
 }
 
+/// Removes what is in a group in the order of dependence: children and extensions before what they belong to, what stands
+/// on a cluster before clusters; then roles and locks, then the group.
+fn cascade(txn: &mut Txn<'_>, subscription: &str, group: &str) {
+    let prefix = resources::prefix(subscription, Some(group));
+    let mut keys: Vec<String> = txn.rows(RESOURCES, &prefix).map(|(key, _)| key.to_owned()).collect();
+    let stands_on_another = |key: &str| !key.contains("/microsoft.extendedlocation/");
+    keys.sort_by_key(|key| (std::cmp::Reverse(key.matches('/').count()), stands_on_another(key)));
+    keys.iter().for_each(|key| resources::delete(txn, key));
+    let scope = format!("/subscriptions/{subscription}/resourceGroups/{group}");
+    for table in [LOCKS, ROLE_ASSIGNMENTS] {
+        let gone: Vec<String> = txn
+            .rows(table, "")
+            .filter(|(key, _)| within(key.split('|').next().unwrap_or_default(), &scope))
+            .map(|(key, _)| key.to_owned())
+            .collect();
+        gone.iter().for_each(|key| {
+            txn.delete(table, key);
+        });
+    }
+    groups::delete(txn, subscription, group);
+}
+
 /// The end of a deletion: everything in the group goes, deepest first; or the group is as before.
 pub(super) fn settle(operation: &Operation, outcome: State, txn: &mut Txn<'_>) -> State {
     let Some((subscription, group)) = operation.key.split_once('/') else { return outcome };
     if outcome == State::Succeeded {
-        let prefix = resources::prefix(subscription, Some(group));
-        let mut keys: Vec<String> = txn.rows(RESOURCES, &prefix).map(|(key, _)| key.to_owned()).collect();
-        keys.sort_by_key(|key| std::cmp::Reverse(key.matches('/').count()));
-        keys.iter().for_each(|key| resources::delete(txn, key));
-        groups::delete(txn, subscription, group);
+        cascade(txn, subscription, group);
         return outcome;
     }
     if let Some(found) = groups::get(txn, subscription, group).cloned() {

@@ -1,10 +1,11 @@
-//! `Microsoft.Resources`: Resource Manager's own things. Subscriptions, tenants, locations, namespaces, groups, and the
+//! `Microsoft.Resources`: Resource Manager's own things. Subscriptions, tenants, locations, namespaces, groups, tags, and the
 //! list of all resources.
 
 mod groups;
 mod list;
 mod namespaces;
 mod subscriptions;
+mod tagging;
 
 use jiff::Timestamp;
 use sim_core::ledger::Txn;
@@ -32,6 +33,7 @@ const TYPES: &[TypeSpec] = &[
     spec("providers", &[Verb::Get, Verb::Post]),
     spec("resourceGroups", &[Verb::Get, Verb::Head, Verb::Put, Verb::Patch, Verb::Delete, Verb::Post]),
     spec("resources", READ),
+    spec("tags", &[Verb::Get, Verb::Put, Verb::Patch, Verb::Delete]),
 ];
 
 /// The provider.
@@ -73,6 +75,9 @@ impl Provider for Resources {
             Target::OperationStatus { id, .. } => call.operation(id, txn).map(Reply::Status),
             Target::GroupAction { action, .. } => {
                 Err(Refusal::not_modelled(&format!("the action '{action}' of resource groups")))
+            }
+            Target::Resource(typed) if typed.type_name().eq_ignore_ascii_case("tags") => {
+                tagging::handle(call, typed, txn)
             }
             _ => Err(Refusal::not_modelled("this path")),
         }

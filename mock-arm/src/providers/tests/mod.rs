@@ -3,6 +3,7 @@
 mod around;
 mod authorization;
 mod clusters;
+mod groups;
 mod registration;
 
 use std::time::Duration;
