@@ -5,8 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use rustix::process::Signal;
 
-use super::{CliError, Context, Exit, output};
-use crate::clusters::Backend;
+use super::{CliError, Context, Exit, output, remote};
 use crate::control::Control;
 use crate::state::{StateError, WorldName, WorldRecord, signal_process};
 
@@ -60,7 +59,7 @@ async fn end(context: &Context, name: &WorldName) -> Result<(), CliError> {
     let record = context.home.find(name)?;
     // A world that does not listen is asked by signal below.
     let mut asked = Control::new(&record).shutdown().await.is_ok();
-    let real = record.facts.backend != Backend::Embedded.to_string();
+    let real = remote::is_real(&record.facts);
     for (patience, signal) in PATIENCE {
         let patience = if real { UNDOING } else { patience };
         if asked && gone(context, &record, patience).await {

@@ -101,7 +101,8 @@ impl Quickstart {
     async fn tour(&self, hosted: &Hosted) -> Result<(), CliError> {
         let target = target(hosted)?;
         let screen = Arc::new(Terminal::new(self.output == Output::Table));
-        let options = TourOptions { keep: self.keep };
+        let real = remote::is_real(&hosted.record().facts);
+        let options = TourOptions { keep: self.keep, real };
         let report = quickstart::run(&target, &options, screen.clone()).await;
         screen.finish();
         if self.output != Output::Table {

@@ -70,7 +70,9 @@ impl Remote {
         keys: KeySource,
         reporter: Reporter,
     ) -> Result<Driver, CliError> {
-        Ok(Driver::new(self.azure(), self.kube(file, context)?, self.clock.clone(), keys, reporter))
+        let driver = Driver::new(self.azure(), self.kube(file, context)?, self.clock.clone(), keys, reporter);
+        let real = is_real(&self.facts) || file.is_some();
+        Ok(if real { driver.of_real_cluster() } else { driver })
     }
 
     /// Waits for `work`. An instant clock moves only for somebody who waits, and from another process that has to be
@@ -131,10 +133,15 @@ pub(super) fn net(facts: &Facts) -> Result<Net, CliError> {
     Net::builder().roots(roots).egress(Some(facts.gateway)).build().map_err(|error| unusable(&error))
 }
 
+/// Whether the world's cluster is a real one.
+pub(super) fn is_real(facts: &Facts) -> bool {
+    facts.backend != Backend::Embedded.to_string()
+}
+
 /// Keeps the logs and events of a real cluster in a new folder; `None` for an embedded one, and when nothing can be had.
 pub(super) async fn collect(record: &WorldRecord) -> Option<PathBuf> {
     let facts = &record.facts;
-    if facts.backend == Backend::Embedded.to_string() {
+    if !is_real(facts) {
         return None;
     }
     let client = kube_client(facts, &net(facts).ok()?, None, None).ok()?;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::tool::Tool;
 use super::{ClusterError, RealOptions, Trouble};
 use crate::client_env::OuterEnv;
+use crate::state::ProcessId;
 
 /// How long kind waits for the node to be ready.
 const WAIT: &str = "180s";
@@ -50,11 +51,15 @@ impl KindCli {
         Ok(listed.lines().any(|line| line.trim() == self.name))
     }
 
-    /// Creates the cluster; the user's own kubeconfig is left alone.
+    /// Creates the cluster; the user's own kubeconfig is left alone. `note` learns which process is at it.
     ///
     /// # Errors
     /// What kind says.
-    pub async fn create(&self, options: &RealOptions) -> Result<(), ClusterError> {
+    pub async fn create(
+        &self,
+        options: &RealOptions,
+        note: impl FnOnce(ProcessId),
+    ) -> Result<(), ClusterError> {
         let mut arguments: Vec<String> = ["create", "cluster", "--name", &self.name, "--wait", WAIT]
             .map(str::to_owned)
             .into_iter()
@@ -66,7 +71,7 @@ impl KindCli {
         if let Some(file) = &options.kind_config {
             arguments.extend(["--config".into(), file.display().to_string()]);
         }
-        let created = self.kind.run(arguments).await;
+        let created = self.kind.run_noting(arguments, note).await;
         created.map(drop).map_err(|said| {
             let next = format!("see why: kind create cluster --name {} --retain", self.name);
             said.explain(&format!("creating kind cluster '{}'", self.name), &next)

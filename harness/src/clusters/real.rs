@@ -155,8 +155,10 @@ async fn find_kind(
         options.progress.say(&format!("using kind cluster '{name}', which is yours: it is kept"));
     } else {
         options.progress.say(&format!("creating kind cluster '{name}', which takes about half a minute"));
-        undo.begin(Step::KindCluster)?;
-        kind.create(options).await?;
+        undo.begin(Step::KindCluster { creator: None })?;
+        let mut noted = Ok(());
+        kind.create(options, |process| noted = undo.note(process)).await?;
+        noted?;
     }
     let kubeconfig = kind.kubeconfig().await?;
     Ok((Found { backend: format!("kind={name}"), kind: Some(kind), kubeconfig }, undo))

@@ -10,6 +10,7 @@ use tokio::process::Command;
 
 use super::{ClusterError, Trouble};
 use crate::client_env::OuterEnv;
+use crate::state::ProcessId;
 
 /// How much of what a program complains about is passed on.
 const WORDS: usize = 1200;
@@ -76,15 +77,31 @@ impl Tool {
         &self,
         arguments: impl IntoIterator<Item = S>,
     ) -> Result<String, Complaint> {
+        self.run_noting(arguments, |_| ()).await
+    }
+
+    /// As [`Tool::run`]; `note` learns which process it is, for the case that this one dies first.
+    ///
+    /// # Errors
+    /// [`Complaint`] when it cannot be started or does not end well.
+    pub(super) async fn run_noting<S: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = S>,
+        note: impl FnOnce(ProcessId),
+    ) -> Result<String, Complaint> {
         let mut command = Command::new(&self.path);
         command.args(arguments).env_clear().envs(&self.environment).stdin(Stdio::null()).kill_on_drop(true);
         // Ctrl-C at the terminal is ours to handle: the program is stopped by us, and what it made is undone.
         command.process_group(0);
         let name = self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let output = command
-            .output()
-            .await
-            .map_err(|error| Complaint(format!("{} cannot be run: {error}", self.path.display())))?;
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let failed =
+            |error: std::io::Error| Complaint(format!("{} cannot be run: {error}", self.path.display()));
+        let child = command.spawn().map_err(failed)?;
+        if let Some(pid) = child.id() {
+            note(ProcessId::of(pid));
+        }
+        let output = child.wait_with_output().await.map_err(failed)?;
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }

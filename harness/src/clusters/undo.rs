@@ -5,8 +5,10 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use arc_agent_sim::from_kubeconfig;
+use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 use sim_core::clock::Clock;
 use sim_core::net::Net;
@@ -14,7 +16,15 @@ use sim_core::net::Net;
 use super::kind_cli::KindCli;
 use super::{ClusterError, Progress, Trouble, names, node_images, objects, remnants};
 use crate::driver::Cluster;
-use crate::state::{UNDO_FILE, write_private};
+use crate::state::{ProcessId, UNDO_FILE, signal_process, write_private};
+
+/// How often a process that is to end is looked at, and for how long (wall time).
+const STOPPING: Duration = Duration::from_millis(20);
+const STOPPED: Duration = Duration::from_secs(5);
+
+/// How often a namespace that is to go is looked at, and for how long (wall time).
+const GOING: Duration = Duration::from_millis(200);
+const GONE: Duration = Duration::from_secs(60);
 
 /// The form of the record.
 const FORMAT: u64 = 1;
@@ -24,7 +34,10 @@ const FORMAT: u64 = 1;
 #[serde(tag = "what", rename_all = "kebab-case")]
 pub enum Step {
     /// The kind cluster itself was created.
-    KindCluster,
+    KindCluster {
+        /// The process that creates it, which may outlive the world's.
+        creator: Option<ProcessId>,
+    },
     /// Images of these names were loaded into the nodes.
     Images {
         /// Their full names.
@@ -101,6 +114,21 @@ impl Undo {
     /// When the record cannot be written; then the step must not be done.
     pub fn begin(&mut self, step: Step) -> Result<(), ClusterError> {
         self.steps.push(step);
+        self.write()
+    }
+
+    /// Writes down which process is at the step that was begun last.
+    ///
+    /// # Errors
+    /// When the record cannot be written.
+    pub fn note(&mut self, process: ProcessId) -> Result<(), ClusterError> {
+        if let Some(Step::KindCluster { creator }) = self.steps.last_mut() {
+            *creator = Some(process);
+        }
+        self.write()
+    }
+
+    fn write(&self) -> Result<(), ClusterError> {
         let text = serde_json::to_vec_pretty(self)
             .map_err(|error| ClusterError::file("writing the undo record", error))?;
         write_private(&self.path, &text).map_err(|error| ClusterError::file("writing the undo record", error))
@@ -111,9 +139,16 @@ impl Undo {
     /// # Errors
     /// The first thing that could not be undone; the others were tried.
     pub async fn perform(mut self, clock: &Clock, progress: &Progress) -> Result<(), ClusterError> {
-        let own = self.steps.contains(&Step::KindCluster);
+        let creator = self.steps.iter().find_map(|step| match step {
+            Step::KindCluster { creator } => Some(*creator),
+            _ => None,
+        });
+        let own = creator.is_some();
         if let Some(kind) = &self.kind {
             if own {
+                if let Some(creator) = creator.flatten() {
+                    stop(creator, clock).await;
+                }
                 progress.say(&format!("deleting kind cluster '{}'", kind.name));
                 kind.delete().await?;
             }
@@ -150,7 +185,7 @@ impl Undo {
         progress: &Progress,
     ) -> Result<(), ClusterError> {
         match step {
-            Step::KindCluster => Ok(()),
+            Step::KindCluster { .. } => Ok(()),
             Step::Images { names } => match &self.kind {
                 Some(kind) => {
                     progress.say("removing the agents' images from the nodes");
@@ -163,10 +198,8 @@ impl Undo {
                 names::restore(cluster, clock).await
             }
             Step::World => {
-                let deleted = cluster.delete(&objects::namespace_path()).await;
-                deleted
-                    .map(drop)
-                    .map_err(|error| ClusterError::kube("removing the world's namespace", &error))
+                let removed = remove_namespace(cluster, clock).await;
+                removed.map_err(|error| ClusterError::kube("removing the world's namespace", &error))
             }
             Step::Agents { kept } => {
                 progress.say("removing what onboarding left in the cluster");
@@ -183,6 +216,31 @@ impl Undo {
             _ => Ok(()),
         }
     }
+}
+
+/// Deletes the world's namespace and waits until it is gone, so that the next world finds its place free.
+async fn remove_namespace(cluster: &Cluster, clock: &Clock) -> Result<(), kube::Error> {
+    let path = objects::namespace_path();
+    cluster.delete(&path).await?;
+    let gone = async {
+        while cluster.find(&path).await?.is_some() {
+            clock.wall_sleep(GOING).await;
+        }
+        Ok(())
+    };
+    // One that takes longer goes by itself: nothing in it holds it.
+    clock.wall_timeout(GONE, gone).await.unwrap_or(Ok(()))
+}
+
+/// Ends a process of a dead world that is still at work, and waits for its end.
+async fn stop(process: ProcessId, clock: &Clock) {
+    let gone = async {
+        while process.alive() && signal_process(process, Signal::KILL) {
+            clock.wall_sleep(STOPPING).await;
+        }
+    };
+    // One that cannot be ended is a zombie, or nobody's we may end.
+    let _ = clock.wall_timeout(STOPPED, gone).await;
 }
 
 #[cfg(test)]

@@ -66,6 +66,12 @@ impl Driver {
         Self { azure, cluster: Cluster::new(kube), pace: Pace::new(clock.clone()), clock, keys, reporter }
     }
 
+    /// The same for a real cluster, which takes its own time.
+    #[must_use]
+    pub fn of_real_cluster(self) -> Self {
+        Self { pace: self.pace.of_real_cluster(), ..self }
+    }
+
     /// The cloud that it works with.
     #[must_use]
     pub fn azure(&self) -> &Azure {

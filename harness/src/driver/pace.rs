@@ -13,53 +13,67 @@ const BY_HAND: Duration = Duration::from_millis(100);
 /// How long a limit is in wall time at least, while world time runs by itself.
 const LEAST_LIMIT: Duration = Duration::from_secs(20);
 
+/// The same two for a real cluster, whose pods take their own time and whose API server has work to do.
+const REAL_LIMIT: Duration = Duration::from_secs(240);
+const REAL_PAUSE: Duration = Duration::from_millis(150);
+
 /// Waits as a client does, and moves an instant clock by doing so.
 #[derive(Debug, Clone)]
-pub struct Pace(Clock);
+pub struct Pace {
+    clock: Clock,
+    shortest: Duration,
+    least_limit: Duration,
+}
 
 impl Pace {
     /// Pauses by this clock.
     #[must_use]
     pub fn new(clock: Clock) -> Self {
-        Self(clock)
+        Self { clock, shortest: SHORTEST, least_limit: LEAST_LIMIT }
+    }
+
+    /// The same towards a real cluster: its kubelets probe, pull and restart by wall time, however fast the world runs.
+    #[must_use]
+    pub fn of_real_cluster(self) -> Self {
+        Self { shortest: REAL_PAUSE, least_limit: REAL_LIMIT, ..self }
     }
 
     /// A limit that begins now.
     #[must_use]
     pub fn limit(&self, span: Duration) -> Limit {
         Limit {
-            at: later(self.0.now(), span),
-            least: span.min(LEAST_LIMIT),
-            begun: self.0.stopwatch(),
-            clock: self.0.clone(),
+            at: later(self.clock.now(), span),
+            least: span.min(self.least_limit),
+            begun: self.clock.stopwatch(),
+            clock: self.clock.clone(),
         }
     }
 
     /// A pause that a server asked for (`Retry-After`): wall time. With an instant clock, which knows no wall time, the
     /// pause is `usual` of world time instead.
     pub async fn asked(&self, wall: Duration, usual: Duration) {
-        match self.0.mode() {
-            Mode::Instant => self.0.foreground_sleep(usual).await,
-            Mode::Real | Mode::Scaled { .. } | Mode::Manual => self.0.wall_sleep(wall).await,
+        match self.clock.mode() {
+            Mode::Instant => self.clock.foreground_sleep(usual).await,
+            Mode::Real | Mode::Scaled { .. } | Mode::Manual => self.clock.wall_sleep(wall).await,
         }
     }
 
     /// A pause of the client's own choice: world time, but never too short in wall time. With a clock that is moved by
     /// hand it is a moment of wall time, after which somebody may have moved it.
     pub async fn world(&self, span: Duration) {
-        match self.0.mode() {
-            Mode::Instant => self.0.foreground_sleep(span).await,
-            Mode::Manual => self.0.wall_sleep(BY_HAND).await,
+        match self.clock.mode() {
+            Mode::Instant => self.clock.foreground_sleep(span).await,
+            Mode::Manual => self.clock.wall_sleep(BY_HAND).await,
             Mode::Real | Mode::Scaled { .. } => {
-                let wall = self.0.wall_span(span).unwrap_or_default().max(SHORTEST);
-                self.0.wall_sleep(wall).await;
+                let wall = self.clock.wall_span(span).unwrap_or_default().max(self.shortest);
+                self.clock.wall_sleep(wall).await;
             }
         }
     }
 }
 
 /// A limit in world time. While world time runs by itself, faster than wall time, the limit is also 20 seconds of wall time
-/// at least (or as long as it says, if that is less): programs that are really at work are not faster for the world's haste.
+/// at least, 240 towards a real cluster (or as long as it says, if that is less): programs that are really at work are not faster for the world's haste.
 #[derive(Debug, Clone)]
 pub struct Limit {
     at: Timestamp,

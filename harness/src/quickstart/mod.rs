@@ -61,6 +61,8 @@ impl fmt::Debug for Target {
 pub struct TourOptions {
     /// Leave cluster and cloud as they are after the sixth step: the clean-up steps are skipped.
     pub keep: bool,
+    /// The cluster is a real one, which takes its own time.
+    pub real: bool,
 }
 
 /// Where the tour shows itself.

@@ -57,7 +57,7 @@ pub async fn run(target: &Target, options: &TourOptions, screen: Arc<dyn Screen>
     let (clock, seed) = (target.clock.clone(), target.seed);
     let whole = Mark::new(&clock);
     let mut steps = Vec::new();
-    match Tour::new(target, screen.clone()) {
+    match Tour::new(target, options, screen.clone()) {
         Ok(tour) => Box::pin(tour.walk(*options, &mut steps)).await,
         Err(reason) => steps.push(unusable(reason)),
     }
@@ -96,7 +96,7 @@ fn people(span: Duration) -> String {
 }
 
 impl Tour {
-    fn new(target: &Target, screen: Arc<dyn Screen>) -> Result<Self, String> {
+    fn new(target: &Target, options: &TourOptions, screen: Arc<dyn Screen>) -> Result<Self, String> {
         let Target { credentials, endpoints, net, kubeconfig, clock, keys, correlation, .. } = target.clone();
         // Making it takes a moment, and it is needed in the third step only.
         keys.prefetch(KEY_LABEL, Bits::Rsa4096);
@@ -107,8 +107,12 @@ impl Tour {
             Azure::new(AzureConfig { credentials, endpoints, net, clock: clock.clone(), correlation });
         let shown = screen.clone();
         let reporter = Arc::new(move |event: &Event| shown.progress(&progress_line(event)));
-        let driver = Driver::new(azure.clone(), kube, clock.clone(), keys, reporter);
-        Ok(Self { azure, driver, pace: Pace::new(clock.clone()), clock, tenant, screen })
+        let mut driver = Driver::new(azure.clone(), kube, clock.clone(), keys, reporter);
+        let mut pace = Pace::new(clock.clone());
+        if options.real {
+            (driver, pace) = (driver.of_real_cluster(), pace.of_real_cluster());
+        }
+        Ok(Self { azure, driver, pace, clock, tenant, screen })
     }
 
     /// Says what is happening, with the world's time.
