@@ -5,6 +5,8 @@
 //! cancelled from outside.
 
 pub mod control;
+#[cfg(test)]
+mod laws;
 pub mod operation;
 
 use std::time::Duration;
