@@ -36,7 +36,8 @@ enum Command {
     #[command(after_help = "\
 Examples:
   dryarc provider set Microsoft.Kubernetes --delay 10m
-  dryarc provider set Microsoft.KubernetesConfiguration --outcome failed
+  dryarc provider set Microsoft.KubernetesConfiguration --outcome regional
+  dryarc provider set Microsoft.Kubernetes --outcome flapping --delay 2m --unregister-delay 20m
   dryarc provider set Microsoft.ExtendedLocation --state Registered")]
     Set(Set),
 }
@@ -49,9 +50,12 @@ struct Set {
     /// How long a registration takes, in the world's time
     #[arg(long, value_name = "SPAN", value_parser = span::parse)]
     delay: Option<Duration>,
-    /// How a registration ends
+    /// How a registration goes
     #[arg(long, value_enum, value_name = "OUTCOME")]
     outcome: Option<Outcome>,
+    /// How long unregistering takes, in the world's time; as long as registering unless it is said here
+    #[arg(long, value_name = "SPAN", value_parser = span::parse)]
+    unregister_delay: Option<Duration>,
     /// Put the namespace there now, in every subscription
     #[arg(long, value_enum, value_name = "STATE")]
     state: Option<State>,
@@ -62,9 +66,20 @@ struct Set {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Outcome {
+    /// Registered after the delay; until then region after region opens for writes
     Registered,
+    /// Registering for ever, and no region opens
     Stuck,
+    /// Back to `NotRegistered` after the delay
     Failed,
+    /// The call is answered and nothing comes of it
+    Never,
+    /// Registering for ever, although region after region opens within the delay
+    Regional,
+    /// Registered after the delay, but for as long again replicas disagree
+    Flapping,
+    /// The caller may not register
+    Forbidden,
 }
 
 impl Outcome {
@@ -73,6 +88,10 @@ impl Outcome {
             Self::Registered => "registered",
             Self::Stuck => "stuck",
             Self::Failed => "failed",
+            Self::Never => "never",
+            Self::Regional => "regional",
+            Self::Flapping => "flapping",
+            Self::Forbidden => "forbidden",
         }
     }
 }
@@ -116,11 +135,15 @@ impl Set {
         if let Some(outcome) = self.outcome {
             change.insert("outcome".into(), outcome.wire().into());
         }
+        if let Some(delay) = self.unregister_delay {
+            change.insert("unregisterDelaySeconds".into(), delay.as_secs().into());
+        }
         if let Some(state) = self.state.and_then(|state| state.to_possible_value()) {
             change.insert("state".into(), state.get_name().into());
         }
         if change.is_empty() {
-            return Err(CliError::usage("there is nothing to set").next("give --delay, --outcome or --state"));
+            return Err(CliError::usage("there is nothing to set")
+                .next("give --delay, --outcome, --unregister-delay or --state"));
         }
         Ok(Value::Object(change))
     }
