@@ -12,6 +12,7 @@ use sim_core::seed::Seed;
 
 use crate::profile::Profile;
 use crate::surfaces::identity::tokens::TokenService;
+use crate::surfaces::registry;
 
 /// The shared parts of one simulated cloud. Cheap to clone; clones are the same cloud.
 #[derive(Debug, Clone)]
@@ -34,6 +35,8 @@ pub struct World {
     pub profile: Arc<Profile>,
     /// Who issues and checks tokens.
     pub tokens: TokenService,
+    /// What the registry has packed.
+    pub artefacts: Arc<registry::Cache>,
 }
 
 /// What a [`World`] is made of.
@@ -62,7 +65,7 @@ impl World {
         let Parts { clock, seed, journal, faults, keys, authority, profile } = parts;
         let profile = Arc::new(profile.filled(seed));
         let tokens = TokenService::new(keys.clone(), profile.clone());
-        Self { clock, seed, journal, faults, keys, ledger: Ledger::new(), authority, profile, tokens }
+        Self { clock, seed, journal, faults, keys, ledger: Ledger::new(), authority, profile, tokens, artefacts: Arc::default() }
     }
 }
 

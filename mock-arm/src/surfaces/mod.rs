@@ -13,6 +13,7 @@ mod graph;
 pub mod identity;
 mod metadata;
 mod params;
+pub mod registry;
 mod reply;
 
 pub use classify::{Surface, classify, hosts};
@@ -66,7 +67,8 @@ pub async fn answer(world: &World, surface: Surface, request: SurfaceRequest<'_>
         Surface::Metadata => metadata::answer(request),
         Surface::AgentPlane => agent_plane::answer(world, request),
         Surface::Graph => graph::answer(world, request),
-        Surface::Arm | Surface::Registry | Surface::Unknown => reply::not_modelled(surface, request),
+        Surface::Registry => registry::answer(world, request),
+        Surface::Arm | Surface::Unknown => reply::not_modelled(surface, request),
     }
 }
 

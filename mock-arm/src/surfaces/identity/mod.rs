@@ -47,6 +47,10 @@ fn route(method: &http::Method, below: &str) -> Route {
 
 /// Answers a request to Entra ID.
 pub(crate) async fn answer(world: &World, request: SurfaceRequest<'_>) -> SurfaceReply {
+    if request.path == "/" && matches!(*request.method, http::Method::GET | http::Method::HEAD) {
+        // Nobody logs in here; probes of connectivity take any answer but prefer this one.
+        return SurfaceReply::text(404, "");
+    }
     let (segment, below) = request.path.trim_start_matches('/').split_once('/').unwrap_or((request.path, ""));
     let route = route(request.method, below);
     let refuse = |refusal: Refusal| refusal.reply(world, request);
