@@ -1,6 +1,9 @@
 //! ConfigMap `azure-clusterconfig`, which every agent loads as its environment, and those of the companions.
 
-use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use serde_json::{Value, json};
 
 use super::{AgentSettings, NAMESPACE};
 
@@ -12,23 +15,15 @@ pub(super) const FLUENT_BIT: &str = "azure-fluentbit-config";
 pub(super) const TELEGRAF: &str = "azure-telegraf-config";
 
 pub(super) fn all(settings: &AgentSettings) -> Vec<Value> {
-    let mut cluster = Map::new();
-    for (key, value) in identity(settings).into_iter().chain(life(settings)).chain(endpoints(settings)) {
-        cluster.insert(key.into(), Value::String(value));
-    }
-    for (key, value) in switches(settings) {
-        cluster.insert(key.into(), Value::String(value.into()));
-    }
+    let forwarder = format!(
+        "[SERVICE]\n    Flush 30\n    Log_Level error\n[INPUT]\n    Name tail\n    Path {}\n",
+        settings.container_log_path
+    );
+    let metrics = "[agent]\n  interval = \"300s\"\n  flush_interval = \"45s\"\n";
     vec![
-        config_map(CLUSTER, Value::Object(cluster)),
-        config_map(
-            FLUENT_BIT,
-            json!({ "fluent-bit.conf": "[SERVICE]\n    Flush 30\n    Log_Level error\n" }),
-        ),
-        config_map(
-            TELEGRAF,
-            json!({ "telegraf.conf": "[agent]\n  interval = \"300s\"\n  flush_interval = \"45s\"\n" }),
-        ),
+        config_map(CLUSTER, json!(cluster(settings))),
+        config_map(FLUENT_BIT, json!({ "fluent-bit.conf": forwarder })),
+        config_map(TELEGRAF, json!({ "telegraf.conf": metrics })),
     ]
 }
 
@@ -41,11 +36,34 @@ fn config_map(name: &str, data: Value) -> Value {
     })
 }
 
+fn cluster(settings: &AgentSettings) -> BTreeMap<&'static str, String> {
+    let switches = switches(settings).into_iter().map(|(key, value)| (key, value.to_owned()));
+    identity(settings)
+        .into_iter()
+        .chain(life(settings))
+        .chain(endpoints(settings))
+        .chain(switches)
+        .collect()
+}
+
+/// Changes when the agents' environment does, so that their pods are replaced: SHA-256 of its parts as JSON with sorted
+/// keys, as the chart's template computes it.
+pub(super) fn checksum(settings: &AgentSettings) -> String {
+    let mut parts = BTreeMap::from([("cluster", json!(cluster(settings)))]);
+    if settings.proxy.is_enabled() {
+        parts.insert("proxy", json!(settings.proxy.variables().collect::<BTreeMap<_, _>>()));
+    }
+    if let Some(certificate) = &settings.proxy.certificate {
+        parts.insert("certificate", json!(certificate));
+    }
+    let hash = digest(&SHA256, json!(parts).to_string().as_bytes());
+    hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 type Entry = (&'static str, String);
 
 /// Whose cluster this is.
 fn identity(settings: &AgentSettings) -> Vec<Entry> {
-    let tags = serde_json::to_string(&settings.tags).unwrap_or_default();
     vec![
         ("AZURE_RESOURCE_NAME", settings.name.clone()),
         ("AZURE_RESOURCE_GROUP", settings.resource_group.clone()),
@@ -54,7 +72,7 @@ fn identity(settings: &AgentSettings) -> Vec<Entry> {
         ("AZURE_REGION", settings.location.clone()),
         ("RP_NAMESPACE", "Microsoft.Kubernetes".into()),
         ("CLUSTER_TYPE", "ConnectedClusters".into()),
-        ("TAGS", tags),
+        ("TAGS", settings.tags.clone()),
         ("AZURE_ENVIRONMENT", settings.environment.clone()),
         ("KUBERNETES_DISTRO", settings.distribution.clone()),
         ("KUBERNETES_INFRA", settings.infrastructure.clone()),
@@ -68,11 +86,11 @@ fn life(settings: &AgentSettings) -> Vec<Entry> {
     vec![
         ("AZURE_ARC_AGENT_VERSION", settings.agent_version.clone()),
         ("AZURE_ARC_AUTOUPDATE", settings.auto_update.to_string()),
-        ("HELM_AUTO_UPDATE_CHECK_FREQUENCY_IN_MINUTES", "60".into()),
+        ("HELM_AUTO_UPDATE_CHECK_FREQUENCY_IN_MINUTES", settings.update_check_minutes.clone()),
         ("ARC_AGENT_RELEASE_TRAIN", settings.release_train.clone()),
-        ("ARC_AGENT_HELM_CHART_NAME", "azure-arc-k8sagents".into()),
-        ("AZURE_ARC_RELEASE_NAME", "azure-arc".into()),
-        ("AZURE_ARC_HELM_NAMESPACE", "azure-arc-release".into()),
+        ("ARC_AGENT_HELM_CHART_NAME", super::CHART.into()),
+        ("AZURE_ARC_RELEASE_NAME", super::RELEASE.into()),
+        ("AZURE_ARC_HELM_NAMESPACE", super::RELEASE_NAMESPACE.into()),
         ("DEBUG_LOGGING", "false".into()),
     ]
 }
@@ -83,13 +101,17 @@ fn endpoints(settings: &AgentSettings) -> Vec<Entry> {
         ("AZURE_RESOURCE_MANAGER_ENDPOINT", settings.resource_manager_endpoint.clone()),
         ("ACTIVE_DIRECTORY_ENDPOINT", settings.active_directory_endpoint.clone()),
     ];
-    if let Some(endpoint) = &settings.data_plane_endpoint {
+    if let Some(endpoint) = &settings.overrides.data_plane {
         all.push(("DP_ENDPOINT_OVERRIDE", endpoint.clone()));
     }
     all
 }
 
-/// Numbers and switches that are the same for every cluster, but one.
+const fn word(switch: bool) -> &'static str {
+    if switch { "true" } else { "false" }
+}
+
+/// Numbers and switches, most of them the same for every cluster.
 fn switches(settings: &AgentSettings) -> [(&'static str, &'static str); 18] {
     [
         ("MANAGED_IDENTITY_AUTH", "true"),
@@ -99,13 +121,13 @@ fn switches(settings: &AgentSettings) -> [(&'static str, &'static str); 18] {
         ("MAX_ENTRIES_PER_STORE", "680"),
         ("RESOURCE_SYNC_ENABLE_CHUNKED_SYNC", "false"),
         ("RESOURCE_SYNC_LIST_CHUNK_SIZE", "500"),
-        ("CLUSTER_CONNECT_AGENT_ENABLED", if settings.cluster_connect { "true" } else { "false" }),
+        ("CLUSTER_CONNECT_AGENT_ENABLED", word(settings.cluster_connect)),
         ("EXTENSION_OPERATOR_ENABLED", "true"),
         ("GITOPS_ENABLED", "true"),
         ("FLUX_UPSTREAM_SERVICE_ENABLED", "true"),
         ("FLUX_CLIENT_DEFAULT_LOCATION", "mcr.microsoft.com/azurearck8s/arc-preview/fluxctl"),
-        ("ENABLE_EXTENSION_EVENT_COLLECTION_SERVICE", "false"),
-        ("ENABLE_OIDC_ISSUER", "false"),
+        ("ENABLE_EXTENSION_EVENT_COLLECTION_SERVICE", word(settings.extension_events)),
+        ("ENABLE_OIDC_ISSUER", word(settings.oidc_issuer)),
         ("CUSTOM_IDENTITY_PROVIDER_ENABLED", "false"),
         ("IS_LEAST_PRIVILEGES_MODE", "false"),
         ("GOFIPS", "0"),

@@ -12,6 +12,9 @@ pub(super) fn all(settings: &AgentSettings) -> Vec<Value> {
     if settings.cluster_connect {
         all.push(aad_proxy_certificate());
     }
+    if settings.oidc_issuer {
+        all.push(signing_key());
+    }
     all
 }
 
@@ -35,5 +38,15 @@ fn aad_proxy_certificate() -> Value {
         "kind": "ArcCertificate",
         "metadata": { "name": "kube-aad-proxy", "namespace": NAMESPACE },
         "spec": { "issuer": "self", "serviceName": "kube-aad-proxy" },
+    })
+}
+
+/// The cluster's key for service account tokens, with the OIDC issuer only.
+fn signing_key() -> Value {
+    json!({
+        "apiVersion": "clusterconfig.azure.com/v1beta1",
+        "kind": "SigningKey",
+        "metadata": { "name": "signingkey", "namespace": NAMESPACE },
+        "spec": {},
     })
 }

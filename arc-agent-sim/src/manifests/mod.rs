@@ -2,8 +2,9 @@
 //!
 //! Names, labels, keys and shapes follow the agents' chart and the documents about it; the text is our own. They
 //! satisfy a real API server and the `restricted` pod security standard, as agents from 1.36.1 do: there are no host
-//! paths. Not modelled: the pre-delete hook, OpenShift's security context constraint, `guard`, `logcollector`,
-//! `extension-events-collector`, Helm's release Secret.
+//! paths. They are what the chart under `fixtures/charts` renders to, object by object; the CRDs are in the chart's folder
+//! `crds`, which Helm installs and never removes. Not modelled: OpenShift's security context constraint, Secrets of
+//! `guard`.
 
 mod config_map;
 mod crds;
@@ -12,12 +13,17 @@ mod deployments;
 mod namespace;
 mod network;
 mod rbac;
+mod release;
 mod secrets;
 mod settings;
+mod values;
 
 use serde_json::Value;
 
-pub use settings::{AgentSettings, ProxySettings};
+pub use release::{CHART, RELEASE, RELEASE_NAMESPACE, owned, template_of};
+pub use secrets::onboarding as onboarding_secret;
+pub use settings::{AgentSettings, Guard, Overrides, ProxySettings};
+pub use values::{Values, ValuesError, set};
 
 use crate::config::NAMESPACE;
 
@@ -37,6 +43,13 @@ pub fn objects(settings: &AgentSettings) -> Vec<Value> {
     all.extend(custom::all(settings));
     all.extend(deployments::all(settings));
     all
+}
+
+/// What the chart renders to: every object but the CRDs, in the same order.
+#[must_use]
+pub fn rendered(settings: &AgentSettings) -> Vec<Value> {
+    let is_definition = |object: &Value| object["kind"] == "CustomResourceDefinition";
+    objects(settings).into_iter().filter(|object| !is_definition(object)).collect()
 }
 
 /// The CRDs alone: what a forced delete removes besides the namespace and the cluster-wide RBAC.

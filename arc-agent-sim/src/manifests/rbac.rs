@@ -17,6 +17,9 @@ pub(super) fn all(settings: &AgentSettings) -> Vec<Value> {
         all.extend([account(AAD_PROXY), impersonation(), bind(AAD_PROXY_ROLE, AAD_PROXY_ROLE, AAD_PROXY)]);
         all.extend(certificate_reader());
     }
+    if let Some(application) = &settings.custom_locations {
+        all.extend(custom_locations(application));
+    }
     all
 }
 
@@ -54,6 +57,27 @@ fn impersonation() -> Value {
             },
         ],
     })
+}
+
+/// What the resource provider of custom locations may do. The rules of the real role are not public: ours allow all.
+fn custom_locations(application: &str) -> [Value; 2] {
+    let (role, binding) =
+        ("AzureArc-Microsoft.ExtendedLocation-RP-Role", "AzureArc-Microsoft.ExtendedLocation-RP-RoleBinding");
+    [
+        json!({
+            "apiVersion": format!("{API_GROUP}/v1"),
+            "kind": "ClusterRole",
+            "metadata": { "name": role },
+            "rules": [{ "apiGroups": ["*"], "resources": ["*"], "verbs": ["*"] }],
+        }),
+        json!({
+            "apiVersion": format!("{API_GROUP}/v1"),
+            "kind": "ClusterRoleBinding",
+            "metadata": { "name": binding },
+            "roleRef": { "apiGroup": API_GROUP, "kind": "ClusterRole", "name": role },
+            "subjects": [{ "apiGroup": API_GROUP, "kind": "User", "name": application }],
+        }),
+    ]
 }
 
 /// What lets the proxy ask for its certificate and its token.

@@ -17,18 +17,24 @@ pub(super) const PROXY_CERTIFICATE_FILE: &str = "proxy-cert.crt";
 
 pub(super) fn all(settings: &AgentSettings) -> Vec<Value> {
     let proxy = &settings.proxy;
-    let mut all = vec![secret(ONBOARDING_KEY, &[("privateKey", &settings.private_key_pem)])];
+    let mut all = Vec::new();
+    if !settings.private_key_pem.is_empty() {
+        all.push(onboarding(&settings.private_key_pem));
+    }
     if proxy.is_enabled() {
-        let variables =
-            [("HTTP_PROXY", &proxy.http), ("HTTPS_PROXY", &proxy.https), ("NO_PROXY", &proxy.no_proxy)];
-        let given: Vec<(&str, &str)> =
-            variables.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?))).collect();
-        all.push(secret(PROXY, &given));
+        all.push(secret(PROXY, &proxy.variables().collect::<Vec<_>>()));
     }
     if let Some(certificate) = &proxy.certificate {
         all.push(secret(PROXY_CERTIFICATE, &[(PROXY_CERTIFICATE_FILE, certificate)]));
     }
     all
+}
+
+/// The Secret with the onboarding key, PKCS#1 PEM. From agent 1.35.3 on whoever onboards makes it before the release is
+/// installed, so that the key never goes through Helm's values.
+#[must_use]
+pub fn onboarding(private_key_pem: &str) -> Value {
+    secret(ONBOARDING_KEY, &[("privateKey", private_key_pem)])
 }
 
 fn secret(name: &str, entries: &[(&str, &str)]) -> Value {

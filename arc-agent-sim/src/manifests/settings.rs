@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use indexmap::IndexMap;
-
 /// The customer's outbound proxy, as the agents get it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProxySettings {
@@ -23,6 +21,39 @@ impl ProxySettings {
     pub fn is_enabled(&self) -> bool {
         self.https.is_some() || self.http.is_some() || self.no_proxy.is_some()
     }
+
+    /// The proxy variables that are given, by name.
+    pub(super) fn variables(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        [("HTTP_PROXY", &self.http), ("HTTPS_PROXY", &self.https), ("NO_PROXY", &self.no_proxy)]
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value.as_deref()?)))
+    }
+}
+
+/// Addresses other than the public cloud's.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// `systemDefaultValues.azureArcAgents.config_dp_endpoint_override`.
+    pub data_plane: Option<String>,
+    /// `systemDefaultValues.clusteridentityoperator.his_endpoint_override`.
+    pub identity: Option<String>,
+    /// `systemDefaultValues.clusterconnect-agent.connect_dp_endpoint_override`.
+    pub connect: Option<String>,
+    /// `systemDefaultValues.clusterconnect-agent.notification_dp_endpoint_override`.
+    pub notification: Option<String>,
+    /// `systemDefaultValues.clusterconnect-agent.relay_endpoint_suffix_override`.
+    pub relay_suffix: Option<String>,
+    /// `global.kubeAadEndpoint`.
+    pub aad: Option<String>,
+}
+
+/// `systemDefaultValues.guard`, when it is enabled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Guard {
+    /// `authnMode`.
+    pub authn_mode: String,
+    /// `skipAuthzCheck`: users that are not checked, comma-separated.
+    pub skip_authz_check: String,
 }
 
 /// Everything that the agents' objects depend on; what the chart calls values. Its `Debug` shows no key.
@@ -44,13 +75,15 @@ pub struct AgentSettings {
     pub distribution: String,
     /// `global.kubernetesInfra`.
     pub infrastructure: String,
-    /// Tags of the ARM resource.
-    pub tags: IndexMap<String, String>,
+    /// `global.tags`: a JSON text.
+    pub tags: String,
     /// The outbound proxy.
     pub proxy: ProxySettings,
     /// Whether the agents upgrade themselves.
     pub auto_update: bool,
-    /// The onboarding key, PKCS#1 PEM (`RSA PRIVATE KEY`).
+    /// `systemDefaultValues.azureArcAgents.updateCheckFrequencyInMinutes`.
+    pub update_check_minutes: String,
+    /// The onboarding key, PKCS#1 PEM (`RSA PRIVATE KEY`), when the chart delivers it; empty when it is there already.
     pub private_key_pem: String,
     /// `stable`, …
     pub release_train: String,
@@ -58,10 +91,10 @@ pub struct AgentSettings {
     pub environment: String,
     /// Registry and path of the images, without a trailing slash; has `azurearck8s` as a component.
     pub image_repository: String,
-    /// Base address of the data plane, when it is not the public one.
-    pub data_plane_endpoint: Option<String>,
-    /// Base address of the identity service, when it is not the public one.
-    pub identity_endpoint: Option<String>,
+    /// `systemDefaultValues.image.imagePullPolicy`.
+    pub image_pull_policy: String,
+    /// Addresses other than the public cloud's.
+    pub overrides: Overrides,
     /// `systemDefaultValues.azureResourceManagerEndpoint`.
     pub resource_manager_endpoint: String,
     /// `systemDefaultValues.activeDirectoryEndpoint`.
@@ -69,11 +102,25 @@ pub struct AgentSettings {
     /// Whether `clusterconnect-agent` and `kube-aad-proxy` are deployed (off with private link).
     pub cluster_connect: bool,
     /// `systemDefaultValues.clusterMetadataOperator.resyncAfter`, seconds.
-    pub resync_after_seconds: u32,
+    pub resync_after_seconds: String,
+    /// `systemDefaultValues.fluent-bit.containerLogPath`.
+    pub container_log_path: String,
+    /// `global.enableOidcIssuer`.
+    pub oidc_issuer: bool,
+    /// Object id of the custom locations application, when custom locations are enabled.
+    pub custom_locations: Option<String>,
+    /// Microsoft Entra authentication and authorization of the cluster, when it is enabled.
+    pub guard: Option<Guard>,
+    /// `systemDefaultValues.extensionEventsCollector.enabled`: also `healthstatecontroller` beside the extension
+    /// manager, as since 2023.
+    pub extension_events: bool,
+    /// `systemDefaultValues.logcollector.enabled`.
+    pub log_collector: bool,
 }
 
 impl AgentSettings {
-    /// Settings for a cluster, with the chart's defaults for everything else.
+    /// Settings for a cluster, with the chart's defaults for everything else, and cluster connect on, as the Azure CLI
+    /// has it.
     #[must_use]
     pub fn new(subscription: &str, resource_group: &str, name: &str, location: &str, tenant: &str) -> Self {
         Self {
@@ -85,19 +132,26 @@ impl AgentSettings {
             agent_version: "1.37.2".into(),
             distribution: "generic".into(),
             infrastructure: "generic".into(),
-            tags: IndexMap::new(),
+            tags: "{}".into(),
             proxy: ProxySettings::default(),
             auto_update: true,
+            update_check_minutes: "60".into(),
             private_key_pem: String::new(),
             release_train: "stable".into(),
             environment: "AZUREPUBLICCLOUD".into(),
             image_repository: "mcr.microsoft.com/azurearck8s".into(),
-            data_plane_endpoint: None,
-            identity_endpoint: None,
+            image_pull_policy: "IfNotPresent".into(),
+            overrides: Overrides::default(),
             resource_manager_endpoint: "https://management.azure.com".into(),
             active_directory_endpoint: "https://login.microsoftonline.com".into(),
             cluster_connect: true,
-            resync_after_seconds: 300,
+            resync_after_seconds: "300".into(),
+            container_log_path: "/var/lib/docker/containers".into(),
+            oidc_issuer: false,
+            custom_locations: None,
+            guard: None,
+            extension_events: false,
+            log_collector: false,
         }
     }
 }

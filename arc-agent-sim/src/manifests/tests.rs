@@ -217,3 +217,24 @@ fn the_key_is_not_shown() {
     settings.private_key_pem = "very secret".into();
     assert!(!format!("{settings:?}").contains("very secret"));
 }
+
+fn crds_folder() -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/charts/azure-arc-k8sagents/crds")
+}
+
+#[test]
+fn the_charts_crds_are_the_native_ones() {
+    let mut found = BTreeSet::new();
+    for crd in custom_resource_definitions() {
+        let file = crds_folder().join(format!("{}.yaml", name(&crd)));
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(&file, serde_saphyr::to_string(&crd).unwrap()).unwrap();
+        }
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert_eq!(serde_saphyr::from_str::<Value>(&text).unwrap(), crd, "{}", file.display());
+        found.insert(file);
+    }
+    let files: BTreeSet<_> =
+        crds_folder().read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(files, found);
+}

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use arm_wire::agent::ClusterStatus;
 use k8s_openapi::api::core::v1::Node;
-use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams};
 use serde_json::json;
 
 use crate::agent::Agent;
-use crate::error::{AgentError, CallError, is_absent};
-use crate::identity::{self, CERTIFICATE_EXPIRY, CERTIFICATE_SECRET, object, store};
+use crate::error::{AgentError, CallError};
+use crate::identity::{self, CERTIFICATE_EXPIRY, CERTIFICATE_SECRET, store};
 use crate::pace::{Backoff, Pace};
 
 /// The object that carries the metadata.
@@ -49,27 +49,15 @@ async fn update(agent: &Agent, first: bool) -> Result<(), CallError> {
     let status = collect(agent, first).await?;
     let api = clusters(agent);
     let patch = Patch::Merge(json!({ "status": status }));
-    match api.patch_status(NAME, &PatchParams::default(), &patch).await {
-        Err(error) if is_absent(&error) => {
-            api.create(&PostParams::default(), &blank(agent)).await?;
-            api.patch_status(NAME, &PatchParams::default(), &patch).await?;
-        }
-        other => drop(other?),
-    }
+    // The installation makes the object. The operator never does, since helm, which makes custom objects last, would
+    // stumble over one that is there already.
+    api.patch_status(NAME, &PatchParams::default(), &patch).await?;
     agent.log.info(format!(
         "Cluster metadata updated: {} nodes, {} cores",
         status.node_count.unwrap_or_default(),
         status.core_count.unwrap_or_default()
     ));
     Ok(())
-}
-
-/// The object, should the installation not have made it.
-fn blank(agent: &Agent) -> DynamicObject {
-    let spec = json!({ "azureResourceId": agent.config.arm_id() });
-    let mut blank = object("arc.azure.com/v1beta1", "ConnectedCluster", NAME, spec);
-    blank.metadata.labels = Some([("azuresync".to_owned(), "true".to_owned())].into());
-    blank
 }
 
 async fn collect(agent: &Agent, first: bool) -> Result<ClusterStatus, CallError> {

@@ -1,35 +1,37 @@
-//! The ten Deployments of the quickstart page.
+//! The agents' Deployments: the ten of the quickstart page, and those that switches add.
 
 mod pod;
 mod table;
 
 use serde_json::{Value, json};
 
-use super::{APP, AgentSettings, COMPONENT, NAMESPACE};
-use crate::role::Role;
+use super::{APP, AgentSettings, COMPONENT, NAMESPACE, config_map};
+use table::Agent;
 
 pub(super) fn all(settings: &AgentSettings) -> Vec<Value> {
-    let deployed = |role: &Role| {
-        settings.cluster_connect || !matches!(role, Role::ClusterConnectAgent | Role::KubeAadProxy)
-    };
-    Role::all().filter(deployed).map(|role| deployment(settings, role)).collect()
+    let checksum = config_map::checksum(settings);
+    table::agents(settings).iter().map(|agent| deployment(settings, agent, &checksum)).collect()
 }
 
-fn deployment(settings: &AgentSettings, role: Role) -> Value {
-    let labels = json!({ (APP.0): APP.1, (COMPONENT): role.name() });
+fn deployment(settings: &AgentSettings, agent: &Agent, checksum: &str) -> Value {
+    let labels = json!({ (APP.0): APP.1, (COMPONENT): agent.name });
     json!({
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": { "name": role.name(), "namespace": NAMESPACE, "labels": labels },
+        "metadata": { "name": agent.name, "namespace": NAMESPACE, "labels": labels },
         "spec": {
             "replicas": 1,
             "selector": { "matchLabels": labels },
             "template": {
                 "metadata": {
                     "labels": labels,
-                    "annotations": { "prometheus.io/scrape": "true", "prometheus.io/port": "8080" },
+                    "annotations": {
+                        "checksum/configuration": checksum,
+                        "prometheus.io/scrape": "true",
+                        "prometheus.io/port": "8080",
+                    },
                 },
-                "spec": pod::spec(settings, role),
+                "spec": pod::spec(settings, agent),
             },
         },
     })

@@ -3,25 +3,21 @@
 use serde_json::{Value, json};
 
 use super::AgentSettings;
-use super::table::{self, Companion, Resources};
-use crate::manifests::{config_map, rbac, secrets};
-use crate::role::Role;
-use crate::roles::kube_aad_proxy;
+use super::table::{Agent, Companion, Files, Ports, Resources, Source};
+use crate::manifests::{config_map, secrets};
 
 /// User and group of every container.
 const USER: u32 = 13243;
 const GROUP: u32 = 12434;
 
 /// Where trusted certificates of the customer are mounted.
-pub(crate) const CERTIFICATE_PATH: &str = "/usr/local/share/ca-certificates/proxy-cert.crt";
+const CERTIFICATE_PATH: &str = "/usr/local/share/ca-certificates/proxy-cert.crt";
 
-pub(super) fn spec(settings: &AgentSettings, role: Role) -> Value {
-    let account = if role == Role::KubeAadProxy { rbac::AAD_PROXY } else { rbac::OPERATOR };
-    let companions = table::companions(role);
-    let mut containers = vec![agent(settings, role)];
-    containers.extend(companions.iter().map(|companion| companion_container(settings, companion)));
+pub(super) fn spec(settings: &AgentSettings, agent: &Agent) -> Value {
+    let mut containers = vec![own_container(settings, agent)];
+    containers.extend(agent.companions.iter().map(|companion| companion_container(settings, companion)));
     json!({
-        "serviceAccountName": account,
+        "serviceAccountName": agent.account,
         "nodeSelector": { "kubernetes.io/os": "linux" },
         "affinity": architecture(),
         "securityContext": {
@@ -32,7 +28,7 @@ pub(super) fn spec(settings: &AgentSettings, role: Role) -> Value {
             "seccompProfile": { "type": "RuntimeDefault" },
         },
         "containers": containers,
-        "volumes": volumes(settings, role, !companions.is_empty()),
+        "volumes": volumes(settings, agent),
     })
 }
 
@@ -47,20 +43,18 @@ fn architecture() -> Value {
     })
 }
 
-fn agent(settings: &AgentSettings, role: Role) -> Value {
-    let main = table::main(role);
-    let mut container = container(settings, role.container(), role.image(), main.ports, main.resources);
+fn own_container(settings: &AgentSettings, agent: &Agent) -> Value {
+    let mut container = container(settings, agent.container, agent.image, agent.ports, agent.resources);
     let field = |path: &str| json!({ "fieldRef": { "apiVersion": "v1", "fieldPath": path } });
     let mut variables = vec![
         json!({ "name": "POD_NAME", "valueFrom": field("metadata.name") }),
         json!({ "name": "POD_NAMESPACE", "valueFrom": field("metadata.namespace") }),
     ];
-    let own = table::variables(settings, role);
-    variables.extend(own.into_iter().map(|(name, value)| json!({ "name": name, "value": value })));
+    variables.extend(agent.variables.iter().map(|(name, value)| json!({ "name": name, "value": value })));
     container["env"] = variables.into();
     container["envFrom"] = configuration(settings);
-    container["volumeMounts"] = mounts(settings, role).into();
-    if let Some((path, port)) = main.readiness {
+    container["volumeMounts"] = mounts(settings, agent).into();
+    if let Some((path, port)) = agent.readiness {
         container["readinessProbe"] = json!({
             "httpGet": { "path": path, "port": port, "scheme": "HTTP" },
             "initialDelaySeconds": 10,
@@ -85,13 +79,13 @@ fn container(
     settings: &AgentSettings,
     name: &str,
     image: &str,
-    ports: &[(&str, u16)],
+    ports: Ports,
     [cpu, memory, most_cpu, most_memory]: Resources,
 ) -> Value {
     let mut container = json!({
         "name": name,
         "image": format!("{}/{image}:{}", settings.image_repository, settings.agent_version),
-        "imagePullPolicy": "IfNotPresent",
+        "imagePullPolicy": settings.image_pull_policy,
         "resources": {
             "requests": { "cpu": cpu, "memory": memory },
             "limits": { "cpu": most_cpu, "memory": most_memory },
@@ -119,7 +113,7 @@ fn configuration(settings: &AgentSettings) -> Value {
     sources.into()
 }
 
-fn mounts(settings: &AgentSettings, role: Role) -> Vec<Value> {
+fn mounts(settings: &AgentSettings, agent: &Agent) -> Vec<Value> {
     let mut mounts = Vec::new();
     if settings.proxy.certificate.is_some() {
         mounts.push(json!({ "name": "ssl-certs", "mountPath": "/etc/ssl/certs/" }));
@@ -130,19 +124,14 @@ fn mounts(settings: &AgentSettings, role: Role) -> Vec<Value> {
             "readOnly": true,
         }));
     }
-    match role {
-        Role::KubeAadProxy => mounts.push(json!({
-            "name": "kube-aad-proxy-tls",
-            "mountPath": kube_aad_proxy::CERTIFICATE_FOLDER,
-            "readOnly": true,
-        })),
-        Role::MetricsAgent => mounts.push(json!({ "name": "telegraf-config", "mountPath": "/etc/telegraf" })),
-        _ => {}
-    }
+    mounts.extend(agent.files.iter().map(|Files { name, path, source }| match source {
+        Source::Secret(_) => json!({ "name": name, "mountPath": path, "readOnly": true }),
+        Source::ConfigMap(_) => json!({ "name": name, "mountPath": path }),
+    }));
     mounts
 }
 
-fn volumes(settings: &AgentSettings, role: Role, forwarder: bool) -> Vec<Value> {
+fn volumes(settings: &AgentSettings, agent: &Agent) -> Vec<Value> {
     let mut volumes = Vec::new();
     if settings.proxy.certificate.is_some() {
         volumes.push(json!({ "name": "ssl-certs", "emptyDir": {} }));
@@ -151,18 +140,13 @@ fn volumes(settings: &AgentSettings, role: Role, forwarder: bool) -> Vec<Value> 
             "secret": { "secretName": secrets::PROXY_CERTIFICATE, "defaultMode": 0o444 },
         }));
     }
-    match role {
-        Role::KubeAadProxy => volumes.push(json!({
-            "name": "kube-aad-proxy-tls",
-            "secret": { "secretName": kube_aad_proxy::CERTIFICATE_SECRET, "defaultMode": 0o440 },
-        })),
-        Role::MetricsAgent => volumes.push(json!({
-            "name": "telegraf-config",
-            "configMap": { "name": config_map::TELEGRAF, "defaultMode": 0o444 },
-        })),
-        _ => {}
-    }
-    if forwarder {
+    volumes.extend(agent.files.iter().map(|Files { name, source, .. }| match source {
+        Source::Secret(secret) => {
+            json!({ "name": name, "secret": { "secretName": secret, "defaultMode": 0o440 } })
+        }
+        Source::ConfigMap(map) => json!({ "name": name, "configMap": { "name": map, "defaultMode": 0o444 } }),
+    }));
+    if !agent.companions.is_empty() {
         volumes.push(json!({
             "name": "fluentbit-config",
             "configMap": { "name": config_map::FLUENT_BIT, "defaultMode": 0o444 },
