@@ -1,5 +1,6 @@
 //! Which image is which agent: data, so that launchers know what to start for a container.
 
+use crate::jobs::Job;
 use crate::role::Role;
 
 /// What a container of the agents' pods is.
@@ -7,6 +8,8 @@ use crate::role::Role;
 pub enum ImageRole {
     /// An agent that this crate simulates.
     Role(Role),
+    /// A program that ends by itself.
+    Job(Job),
     /// A companion that does nothing observable; a launcher scripts it as running.
     Sidecar,
 }
@@ -17,7 +20,14 @@ const FAMILY: &str = "azurearck8s";
 /// Companions in the agents' pods (chart of the agents).
 pub(crate) const FLUENT_BIT: &str = "fluent-bit";
 pub(crate) const CONNECT_SERVICE: &str = "clusterconnectservice-operator";
-const SIDECARS: [&str; 3] = [FLUENT_BIT, CONNECT_SERVICE, "healthstatecontroller"];
+pub(crate) const HEALTH_STATE: &str = "healthstatecontroller";
+pub(crate) const MSI_ADAPTER: &str = "msi-adapter";
+/// Agents that are there and do nothing observable.
+pub(crate) const EXTENSION_EVENTS: &str = "extension-events-collector";
+pub(crate) const LOG_COLLECTOR: &str = "fluent-bit-collector";
+pub(crate) const GUARD: &str = "guard";
+const SIDECARS: [&str; 7] =
+    [FLUENT_BIT, CONNECT_SERVICE, HEALTH_STATE, MSI_ADAPTER, EXTENSION_EVENTS, LOG_COLLECTOR, GUARD];
 
 /// What `image` in a container named `container` stands for; `None` for images that are not the agents'.
 ///
@@ -26,6 +36,9 @@ const SIDECARS: [&str; 3] = [FLUENT_BIT, CONNECT_SERVICE, "healthstatecontroller
 #[must_use]
 pub fn resolve(image: &str, container: &str) -> Option<ImageRole> {
     let path = image.split('@').next().unwrap_or_default();
+    if let Some(job) = job(path) {
+        return Some(ImageRole::Job(job));
+    }
     let mut parts = path.split('/').skip_while(|part| *part != FAMILY);
     parts.next()?;
     let named = parts.filter_map(|part| by_name(part.split(':').next().unwrap_or_default())).last();
@@ -35,6 +48,14 @@ pub fn resolve(image: &str, container: &str) -> Option<ImageRole> {
 /// The last part of the name of every image in the agents' pods.
 pub fn names() -> impl Iterator<Item = &'static str> {
     Role::all().map(Role::image).chain(SIDECARS)
+}
+
+/// The job of an image: below [`FAMILY`], or at the top of a registry, where the diagnoser's image is.
+fn job(path: &str) -> Option<Job> {
+    let parts: Vec<&str> = path.split('/').collect();
+    let name = parts.last()?.split(':').next()?;
+    let ours = parts.contains(&FAMILY) || parts.len() == 2;
+    Job::all().find(|job| ours && job.image() == name)
 }
 
 fn by_name(name: &str) -> Option<ImageRole> {
@@ -71,6 +92,15 @@ mod tests {
             resolve("mcr.microsoft.com/azurearck8s/fluent-bit:1", "fluent-bit"),
             Some(ImageRole::Sidecar)
         );
+        assert_eq!(
+            resolve("mcr.microsoft.com/azurearck8s/clusterdiagnosticchecks:1.36.1", "x"),
+            Some(ImageRole::Job(Job::Checks))
+        );
+        assert_eq!(
+            resolve("mcr.microsoft.com/arck8sdiagnoser:v0.1.1", "x"),
+            Some(ImageRole::Job(Job::Diagnoser))
+        );
+        assert_eq!(resolve("docker.io/mine/arck8sdiagnoser:1", "x"), None);
         assert_eq!(resolve("docker.io/mine/config-agent:1", "config-agent"), None);
         assert_eq!(resolve("nginx", "manager"), None);
         assert_eq!(resolve("", ""), None);

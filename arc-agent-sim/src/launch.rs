@@ -1,6 +1,6 @@
 //! An agent as a process of its own.
 
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::agent::{RoleContext, run};
 use crate::config::AgentConfig;
 use crate::error::AgentError;
+use crate::jobs::{self, Job};
 use crate::kube_client::kube_client;
 use crate::log::AgentLog;
 use crate::membership;
@@ -35,9 +36,12 @@ const CLOCK_PAUSE: Duration = Duration::from_millis(250);
 /// unknown role.
 #[must_use]
 pub fn main_from_env(role_name: &str) -> ExitCode {
-    let ran = match role_name {
-        SIDECAR => process(None),
-        name => name.parse::<Role>().map_err(AgentError::from).and_then(|role| process(Some(role))),
+    let ran = match (role_name, Job::named(role_name)) {
+        (SIDECAR, _) => process(Work::None),
+        (_, Some(job)) => process(Work::Job(job)),
+        (name, None) => {
+            name.parse::<Role>().map_err(AgentError::from).and_then(|role| process(Work::Role(role)))
+        }
     };
     match ran {
         Ok(()) => ExitCode::SUCCESS,
@@ -54,26 +58,55 @@ fn complain(error: &AgentError) {
     eprintln!("agent: {error}");
 }
 
-/// Without a role it waits for its end.
-fn process(role: Option<Role>) -> Result<(), AgentError> {
+/// What a process does until it is asked to end.
+#[derive(Debug, Clone, Copy)]
+enum Work {
+    /// Nothing.
+    None,
+    /// An agent's work, without end.
+    Role(Role),
+    /// A job's, to its end.
+    Job(Job),
+}
+
+fn process(work: Work) -> Result<(), AgentError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let shutdown = CancellationToken::new();
     let ended = runtime.block_on(async {
         end_on_signal(&shutdown)?;
         end_with_parent(&shutdown);
-        let Some(role) = role else {
-            shutdown.cancelled().await;
-            return Ok(());
+        let working = async {
+            match work {
+                Work::None => std::future::pending().await,
+                Work::Role(role) => Box::pin(start(role, shutdown.clone())).await,
+                Work::Job(job) => Box::pin(finish(job)).await,
+            }
         };
         tokio::select! {
             biased;
             () = shutdown.cancelled() => Ok(()),
-            ended = Box::pin(start(role, shutdown.clone())) => ended,
+            ended = working => ended,
         }
     });
     // A name look-up may still be waiting on a thread; nobody waits for it.
     runtime.shutdown_background();
     ended
+}
+
+/// Runs a job and prints its log.
+async fn finish(job: Job) -> Result<(), AgentError> {
+    let own = |name: &str| std::env::var(name).ok();
+    let world = membership::variables(own).await?;
+    let in_cluster = !world.is_empty();
+    let get = move |name: &str| world.get(name).cloned().or_else(|| own(name));
+    let (clock, _) = follow(get("DRYARC_CLOCK").filter(|link| !link.is_empty()), in_cluster).await?;
+    let _busy = clock.busy();
+    let net = Net::from_env(&get)?;
+    let kube = kube_client(&net, &get).ok();
+    let surroundings = jobs::Surroundings { clock: clock.clone(), net, kube, variables: Box::new(get) };
+    let log = Box::pin(jobs::run(job, &surroundings)).await;
+    std::io::stdout().lock().write_all(log.as_bytes())?;
+    Ok(())
 }
 
 async fn start(role: Role, shutdown: CancellationToken) -> Result<(), AgentError> {
