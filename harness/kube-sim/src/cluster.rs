@@ -123,7 +123,10 @@ impl Cluster {
         let address = reached(listening.address);
         let pki = |source| StartError::Pki { cluster: name.clone(), source };
         let authority = Authority::new("kubernetes", &Constraints::default(), clock.wall()).map_err(pki)?;
-        let serving = authority.issue(&Subject::server(server_names(address, names))).map_err(pki)?;
+        // Named as kubeadm names it: a leaf that is called like its issuer passes for self-signed with OpenSSL.
+        let server =
+            Subject { common_name: "kube-apiserver".into(), ..Subject::server(server_names(address, names)) };
+        let serving = authority.issue(&server).map_err(pki)?;
         let admin =
             authority.issue(&Subject::client("kubernetes-admin", Some("system:masters"))).map_err(pki)?;
         let tls = serving.server_config_with_clients(&authority, true).map_err(pki)?;

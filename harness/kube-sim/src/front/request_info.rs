@@ -53,9 +53,10 @@ impl Query {
         self.0.iter().filter(move |(own, _)| own == name).map(|(_, value)| value.as_str())
     }
 
-    /// True for `true` and `1`, and for a parameter without a value.
+    /// True unless the parameter is absent, `0` or `false` in any case: the API server's own reading, and the Python
+    /// client's `True` counts.
     pub(crate) fn flag(&self, name: &str) -> bool {
-        self.get(name).is_some_and(|value| matches!(value, "true" | "1" | ""))
+        self.get(name).is_some_and(|value| !value.eq_ignore_ascii_case("false") && value != "0")
     }
 }
 
