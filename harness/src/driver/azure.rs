@@ -266,6 +266,11 @@ impl Azure {
         &self.0.endpoints
     }
 
+    /// What it sends with, for hosts that want no token.
+    pub(super) fn http(&self) -> &HttpClient {
+        &self.0.http
+    }
+
     pub(super) fn pace(&self) -> &Pace {
         &self.0.pace
     }

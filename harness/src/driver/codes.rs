@@ -44,6 +44,8 @@ codes! {
     PROVIDER_FETCH = "AZK8S0407" "ResourceProviderFetchFailed";
     PROVIDER_NOT_REGISTERED = "AZK8S0408" "ConnectedClusterProviderNotRegistered";
     INSTALL = "AZK8S0500" "HelmReleaseInstallFailed";
+    CHART_PULL = "AZK8S0502" "HelmChartPullFailed";
+    RELEASE_LIST = "AZK8S0505" "HelmReleaseListFailed";
     REMOVE = "AZK8S0501" "HelmReleaseDeleteFailed";
     KEY_PAIR = "AZK8S0507" "KeyPairGenerationFailed";
     TIMEOUT_SCHEDULING = "AZK8S0512" "HelmTimeoutPendingOrUnschedulable";

@@ -1,9 +1,9 @@
 //! The native onboarding driver: what `az connectedk8s` does, over HTTP and Kubernetes clients only.
 //!
 //! It knows nothing that a client of the real Azure would not know. The stages and their order are those of the Azure
-//! CLI's extension ([`Stage`]); each reports [`Event`]s. Where the CLI runs helm, the driver applies the agents' objects
-//! of `arc_agent_sim::manifests` itself. Not modelled yet: helm and its chart, the pre-onboarding diagnostic job, private
-//! link, the Arc gateway, custom locations, workload identity.
+//! CLI's extension ([`Stage`]); each reports [`Event`]s. Where the CLI runs helm, the driver pulls the chart and keeps the
+//! release itself. Not modelled yet: the pre-onboarding diagnostic job, private link, the Arc gateway, custom locations,
+//! workload identity.
 
 mod agents;
 mod azure;
@@ -12,6 +12,7 @@ mod codes;
 mod detect;
 mod entra;
 mod error;
+mod helm;
 mod lro;
 mod offboard;
 mod onboard;

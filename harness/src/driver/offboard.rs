@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use arc_agent_sim::manifests::AgentSettings;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -44,21 +43,30 @@ impl Driver {
                 &error,
             )
         })?;
-        let config = self.agents_config().await?;
-        if let (Some(config), false) = (&config, options.force) {
-            self.require_match(options, config)?;
-        }
+        let release = self.release(Stage::Match).await?;
+        // As with the Azure CLI: only a release makes the agents' ConfigMap count, and force does not ask it.
+        let config = match (&release, options.force) {
+            (Some(_), false) => {
+                let config = self.agents_config().await?.unwrap_or_default();
+                self.require_match(options, &config)?;
+                config
+            }
+            _ => Map::new(),
+        };
         self.delete_resource(options).await?;
         if options.force {
             self.begin(Stage::Definitions);
             self.delete_definitions().await;
         }
-        let agents = config.is_some() || (options.force && self.namespace_exists().await?);
+        let agents = release.is_some() || (options.force && self.namespace_exists().await?);
         if agents {
             self.begin(Stage::DeleteAgents);
-            self.remove_agents(&config.unwrap_or_default()).await?;
+            self.remove_agents(release.as_ref(), &config).await?;
         }
         let clean = if agents && !options.no_wait { self.wait_for_namespace().await? } else { !agents };
+        if agents || options.force {
+            self.remove_release_namespace().await?;
+        }
         self.report(Stage::Namespaces, StageState::Done, "The cluster is disconnected");
         Ok(Offboarded { agents, clean })
     }
@@ -115,18 +123,8 @@ impl Driver {
         })
     }
 
-    /// Removes the agents that a ConfigMap describes, and helm's namespace if there is one.
-    pub(super) async fn remove_agents(&self, config: &Map<String, Value>) -> Result<(), DriverError> {
-        let of = |key: &str| config.get(key).and_then(Value::as_str).unwrap_or_default();
-        // Names are all that matters for a deletion, and they do not depend on the settings.
-        let settings = AgentSettings::new(
-            of("AZURE_SUBSCRIPTION_ID"),
-            of("AZURE_RESOURCE_GROUP"),
-            of("AZURE_RESOURCE_NAME"),
-            of("AZURE_REGION"),
-            of("AZURE_TENANT_ID"),
-        );
-        self.remove(&settings).await?;
+    /// Deletes helm's namespace, if there is one.
+    pub(super) async fn remove_release_namespace(&self) -> Result<(), DriverError> {
         let deleted = self.cluster.delete(RELEASE_NAMESPACE_PATH).await;
         deleted.map(drop).map_err(|error| {
             let summary = "Unable to delete namespace 'azure-arc-release'";

@@ -1,16 +1,18 @@
 //! `az connectedk8s connect`.
 
+use arc_agent_sim::manifests::{AgentSettings, Values};
+use arm_wire::agent::HelmSettings;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sim_core::keys::Bits;
 
-use super::agents::NAMESPACE_PATH;
+use super::agents::{Installation, NAMESPACE_PATH};
 use super::azure::ApiVersion;
 use super::detect;
 use super::options::OnboardOptions;
-use super::settings::{AgentProxy, Known, agent_settings};
+use super::settings::{AgentProxy, Known, chart_values, version_of};
 use super::{Code, Driver, DriverError, Stage, StageState};
 
 const KUBERNETES: &str = "Microsoft.Kubernetes";
@@ -74,22 +76,17 @@ impl Driver {
         self.check_data_plane(&location).await?;
         self.begin(Stage::Settings);
         let helm = self.helm_settings(&resource, &location, &proxy).await?;
-        let known = Known {
-            distribution: &found.distribution,
-            infrastructure: &found.infrastructure,
-            tags: &options.tags,
-            private_key_pem: key.pkcs1_pem(),
-        };
-        let settings = agent_settings(&helm, known).map_err(|reason| {
+        let known = Known { distribution: &found.distribution, infrastructure: &found.infrastructure };
+        let values = chart_values(&helm, &known);
+        let settings = agents(&helm, &values).map_err(|reason| {
             let next = "the data plane must name the cluster that it was asked about; look at its journal";
             DriverError::new(Stage::Settings, Code::UNEXPECTED, reason, next)
         })?;
+        self.begin(Stage::Chart);
+        let chart = self.pull_chart(&helm.repository_path).await?;
         self.begin(Stage::Agents);
-        self.install(&settings).await?;
-        if !options.no_wait {
-            self.begin(Stage::Readiness);
-            self.wait_for_agents(options.onboarding_timeout).await?;
-        }
+        self.deliver_key(&key.pkcs1_pem()).await?;
+        self.install(&Installation { chart, values, settings }, options).await?;
         // The next cluster of this name gets a key of its own.
         self.keys.forget(&options.key);
         self.report(Stage::Readiness, StageState::Done, "Azure arc agents are installed");
@@ -233,7 +230,8 @@ impl Driver {
     async fn find_entry(&self, options: &OnboardOptions) -> Result<(Entry, Value), DriverError> {
         self.begin(Stage::Existing);
         let (group, name) = (&options.group, &options.name);
-        let Some(config) = self.agents_config().await? else {
+        let release = self.release(Stage::Existing).await?;
+        let Some(release) = release else {
             return match self.resource(group, name).await? {
                 None => Ok((Entry::Fresh, Value::Null)),
                 Some(resource) if has_no_agents(&resource) => Ok((Entry::Fresh, Value::Null)),
@@ -247,14 +245,20 @@ impl Driver {
                 }
             };
         };
+        let Some(config) = self.agents_config().await? else {
+            let what = "Unable to read ConfigMap 'azure-clusterconfig' in 'azure-arc' namespace: it does not exist";
+            let next = "remove what is left of the agents: helm delete azure-arc --namespace azure-arc-release --no-hooks";
+            return Err(DriverError::new(Stage::Existing, Code::CONFIG_MAP_READ, what, next).at(CONFIG_MAP_PATH));
+        };
         let of = |key: &str| config.get(key).and_then(Value::as_str).unwrap_or_default();
         let (owner_group, owner) = (of("AZURE_RESOURCE_GROUP"), of("AZURE_RESOURCE_NAME"));
         let Some(resource) = self.resource(owner_group, owner).await? else {
             let text =
                 "Cleaning up the stale arc agents present on the cluster before starting new onboarding";
             self.report(Stage::Existing, StageState::Warning, text);
-            self.remove_agents(&config).await?;
+            self.remove_agents(Some(&release), &config).await?;
             self.wait_for_namespace().await?;
+            self.remove_release_namespace().await?;
             return Ok((Entry::Stale, Value::Null));
         };
         if owner_group.eq_ignore_ascii_case(group) && owner.eq_ignore_ascii_case(name) {
@@ -364,6 +368,12 @@ impl Driver {
             DriverError::kube(Stage::Namespaces, Code::NAMESPACE_GET, summary, NAMESPACE_PATH, &error)
         })
     }
+}
+
+/// The agents' settings that the data plane's answer stands for.
+fn agents(helm: &HelmSettings, values: &Value) -> Result<AgentSettings, String> {
+    let version = version_of(&helm.repository_path)?;
+    Values::with(values).settings(version).map_err(|error| error.to_string())
 }
 
 fn check_names(options: &OnboardOptions) -> Result<(), DriverError> {

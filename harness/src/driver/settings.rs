@@ -1,12 +1,10 @@
-//! From the data plane's chart values to the agents' settings.
+//! Which chart with which values: the data plane's answer, with the client's own put in.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use arc_agent_sim::manifests::{AgentSettings, ProxySettings};
+use arc_agent_sim::manifests;
 use arm_wire::agent::{HelmSettings, data_plane_url};
 use http::Method;
-use indexmap::IndexMap;
 use serde_json::{Value, json};
 
 use super::azure::ApiVersion;
@@ -157,58 +155,38 @@ fn data_plane(location: &str, call: &str) -> String {
 pub(super) struct Known<'a> {
     pub(super) distribution: &'a str,
     pub(super) infrastructure: &'a str,
-    pub(super) tags: &'a IndexMap<String, String>,
-    pub(super) private_key_pem: String,
 }
 
-/// The agents' settings, as the chart would take them from its values. Values that our agents do not know have no
-/// effect, as in a chart. An error names the value that is missing.
-pub(super) fn agent_settings(helm: &HelmSettings, known: Known<'_>) -> Result<AgentSettings, String> {
-    let values: BTreeMap<&str, &str> =
-        helm.helm_values_content.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let need =
-        |name: &str| values.get(name).copied().ok_or_else(|| format!("the data plane gave no '{name}'"));
-    let some =
-        |name: &str| values.get(name).filter(|value| !value.is_empty()).map(|value| (*value).to_owned());
-    let is_true = |value: &&str| value.eq_ignore_ascii_case("true");
-    let (image, version) = helm
-        .repository_path
-        .rsplit_once(':')
-        .ok_or_else(|| format!("'{}' is not HOST/REPOSITORY:TAG", helm.repository_path))?;
-    let mut settings = AgentSettings::new(
-        need("global.subscriptionId")?,
-        need("global.resourceGroupName")?,
-        need("global.resourceName")?,
-        need("global.location")?,
-        need("global.tenantId")?,
-    );
-    settings.agent_version = version.into();
-    settings.image_repository = image_repository(image);
-    settings.distribution = known.distribution.into();
-    settings.infrastructure = known.infrastructure.into();
-    settings.tags = known.tags.clone();
-    settings.private_key_pem = known.private_key_pem;
-    settings.auto_update = values.get("systemDefaultValues.azureArcAgents.autoUpdate").is_none_or(is_true);
-    if values.get("global.isProxyEnabled").is_some_and(is_true) || some("global.proxyCert").is_some() {
-        settings.proxy = ProxySettings {
-            https: some("global.httpsProxy"),
-            http: some("global.httpProxy"),
-            no_proxy: some("global.noProxy"),
-            certificate: some("global.proxyCert"),
-        };
+/// The chart's values as the Azure CLI sets them: its own, then those of the data plane, in order.
+pub(super) fn chart_values(helm: &HelmSettings, known: &Known<'_>) -> Value {
+    let own = [
+        ("global.kubernetesDistro", known.distribution),
+        ("global.kubernetesInfra", known.infrastructure),
+        ("systemDefaultValues.spnOnboarding", "false"),
+        ("global.azureEnvironment", "AZUREPUBLICCLOUD"),
+        ("systemDefaultValues.clusterconnect-agent.enabled", "true"),
+    ];
+    let mut values = json!({});
+    for (name, value) in own {
+        manifests::set(&mut values, name, value);
     }
-    Ok(settings)
+    for (name, value) in &helm.helm_values_content {
+        manifests::set(&mut values, name, value);
+    }
+    values
 }
 
-/// Where the agents' images are, given the chart's repository: everything up to the product's own folder.
-fn image_repository(chart: &str) -> String {
-    let end = chart.find("azurearck8s").map_or(chart.len(), |start| start + "azurearck8s".len());
-    chart[..end].into()
+/// The version of the agents that a chart's reference names, which is its tag.
+pub(super) fn version_of(repository_path: &str) -> Result<&str, String> {
+    let (_, version) =
+        repository_path.rsplit_once(':').ok_or_else(|| format!("'{repository_path}' is not HOST/REPOSITORY:TAG"))?;
+    Ok(version)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use arc_agent_sim::manifests::Values;
 
     fn helm(values: &[(&str, &str)]) -> HelmSettings {
         let identity = [
@@ -226,27 +204,21 @@ mod tests {
         }
     }
 
-    fn known(tags: &IndexMap<String, String>) -> Known<'_> {
-        Known { distribution: "kind", infrastructure: "kind", tags, private_key_pem: "key".into() }
-    }
-
     #[test]
-    fn chart_values_become_the_agents_settings() {
-        let tags = IndexMap::new();
+    fn the_data_planes_values_go_over_the_drivers_own() {
         let values = [
             ("systemDefaultValues.azureArcAgents.autoUpdate", "False"),
             ("global.isProxyEnabled", "true"),
             ("global.httpsProxy", "http://proxy.corp:3128"),
         ];
-        let settings = agent_settings(&helm(&values), known(&tags)).unwrap();
-        assert_eq!(settings.agent_version, "1.37.2");
-        assert_eq!(settings.image_repository, "mcr.microsoft.com/azurearck8s");
-        assert!(!settings.auto_update);
+        let known = Known { distribution: "kind", infrastructure: "kind" };
+        let values = chart_values(&helm(&values), &known);
+        assert_eq!(values["systemDefaultValues"]["clusterconnect-agent"]["enabled"], true);
+        let settings = Values::with(&values).settings("1.37.2").unwrap();
+        assert_eq!((settings.distribution.as_str(), settings.auto_update), ("kind", false));
         assert_eq!(settings.proxy.https.as_deref(), Some("http://proxy.corp:3128"));
-        assert_eq!(settings.proxy.http, None);
-        let mut bare = helm(&[]);
-        bare.helm_values_content.shift_remove("global.tenantId");
-        assert!(agent_settings(&bare, known(&tags)).unwrap_err().contains("global.tenantId"));
+        assert_eq!(version_of("mcr.microsoft.com/a/b:1.37.2"), Ok("1.37.2"));
+        assert!(version_of("mcr.microsoft.com/a/b").is_err());
     }
 
     #[tokio::test]

@@ -41,6 +41,8 @@ pub enum Stage {
     DataPlane,
     /// Which agents with which settings.
     Settings,
+    /// The agents' chart.
+    Chart,
     /// The agents' objects in the cluster.
     Agents,
     /// Whether the agents become available.
@@ -73,6 +75,7 @@ const TABLE: &[(Stage, &str, &str, bool)] = &[
     (Stage::Provisioning, "provisioning", "Azure resource provisioning has begun", true),
     (Stage::DataPlane, "data-plane", "Azure resource provisioning has finished", true),
     (Stage::Settings, "settings", "Asking the data plane for the agents' settings", false),
+    (Stage::Chart, "chart", "Pulling HelmChart", true),
     (Stage::Agents, "agents", "Starting to install Azure arc agents", true),
     (Stage::Readiness, "readiness", "Waiting for the agents to become available", false),
     (Stage::Match, "match", "Comparing the cluster with the resource", false),

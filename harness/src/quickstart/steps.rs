@@ -248,13 +248,13 @@ impl Tour {
         Ok(json!({ "groupExists": false, "connectedClusters": [], "leftInCluster": [] }))
     }
 
-    /// Objects of the agents that are still in the cluster.
+    /// Objects of the agents that are still in the cluster. Definitions stay, as helm leaves them.
     async fn left_in_cluster(&self) -> Result<Vec<String>, String> {
         let subscription = &self.azure.credentials().subscription;
         let settings =
             AgentSettings::new(subscription, GROUP, CLUSTER, &LOCATION.to_lowercase(), &self.tenant);
         let mut left = Vec::new();
-        for object in manifests::objects(&settings) {
+        for object in manifests::rendered(&settings) {
             let found = self.driver.cluster().find_object(&object).await;
             if found.map_err(|error| format!("the cluster cannot be read: {error}"))?.is_some() {
                 left.push(format!("{} {}", text(&object, "/kind"), text(&object, "/metadata/name")));
