@@ -1,21 +1,9 @@
-//! The schemas of the built-in types, from k8s-openapi.
+//! The schemas of the built-in types: what k8s-openapi says of them, gathered when this package was built.
 
+use std::io::Read as _;
 use std::sync::Arc;
 
-use k8s_openapi::Resource;
-use k8s_openapi::api::{
-    admissionregistration::v1 as admission, apps::v1 as apps, authentication::v1 as authentication,
-    authorization::v1 as authorization, autoscaling::v1 as autoscaling_v1, autoscaling::v2 as autoscaling_v2,
-    batch::v1 as batch, certificates::v1 as certificates, coordination::v1 as coordination, core::v1 as core,
-    discovery::v1 as discovery, events::v1 as events, flowcontrol::v1 as flowcontrol,
-    networking::v1 as networking, node::v1 as node, policy::v1 as policy, rbac::v1 as rbac,
-    scheduling::v1 as scheduling, storage::v1 as storage,
-};
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1 as apiextensions;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
-use k8s_openapi::kube_aggregator::pkg::apis::apiregistration::v1 as apiregistration;
-use schemars::JsonSchema;
-use schemars::generate::{SchemaGenerator, SchemaSettings};
+use flate2::read::GzDecoder;
 use serde_json::{Map, Value, json};
 
 use super::place::{Definitions, REF};
@@ -34,89 +22,45 @@ pub(super) struct Named {
 pub(super) struct Builtin {
     pub(super) definitions: Arc<Definitions>,
     /// Definition name by kind.
-    pub(super) kinds: Vec<(Named, String)>,
+    pub(super) kinds: Vec<(Named, &'static str)>,
 }
 
-struct Collector {
-    generator: SchemaGenerator,
-    kinds: Vec<(Named, String)>,
-}
+/// Definitions by name, as the generator describes them.
+const DEFINITIONS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/definitions.json.gz"));
 
-impl Collector {
-    fn kind<T: Resource + JsonSchema>(&mut self) {
-        let _ = self.generator.subschema_for::<T>();
-        let named = Named { group: T::GROUP, version: T::VERSION, kind: T::KIND };
-        self.kinds.push((named, T::schema_name().into_owned()));
-    }
-}
+/// Group, version, kind, name of the definition.
+const KINDS: &[(&str, &str, &str, &str)] = &include!(concat!(env!("OUT_DIR"), "/kinds.rs"));
 
-macro_rules! collect {
-    ($collector:ident: $($module:ident { $($kind:ident),* $(,)? })*) => {
-        $($($collector.kind::<$module::$kind>();)*)*
-    };
-}
-
-fn collector() -> Collector {
-    let generator = SchemaSettings::openapi3().into_generator();
-    let mut all = Collector { generator, kinds: Vec::new() };
-    collect!(all:
-        core {
-            Binding, ComponentStatus, ConfigMap, Endpoints, Event, LimitRange, Namespace, Node, PersistentVolumeClaim,
-            PersistentVolume, Pod, PodTemplate, ReplicationController, ResourceQuota, Secret, ServiceAccount, Service,
-        }
-        apiregistration { APIService }
-        apps { ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet }
-        events { Event }
-        authentication { SelfSubjectReview, TokenRequest, TokenReview }
-        authorization { LocalSubjectAccessReview, SelfSubjectAccessReview, SelfSubjectRulesReview, SubjectAccessReview }
-        autoscaling_v2 { HorizontalPodAutoscaler }
-        autoscaling_v1 { HorizontalPodAutoscaler, Scale }
-        batch { CronJob, Job }
-        certificates { CertificateSigningRequest }
-        networking { IngressClass, Ingress, IPAddress, NetworkPolicy, ServiceCIDR }
-        policy { Eviction, PodDisruptionBudget }
-        rbac { ClusterRoleBinding, ClusterRole, RoleBinding, Role }
-        storage {
-            CSIDriver, CSINode, CSIStorageCapacity, StorageClass, VolumeAttachment, VolumeAttributesClass,
-        }
-        admission {
-            MutatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
-            ValidatingWebhookConfiguration,
-        }
-        apiextensions { CustomResourceDefinition }
-        scheduling { PriorityClass }
-        coordination { Lease }
-        node { RuntimeClass }
-        discovery { EndpointSlice }
-        flowcontrol { FlowSchema, PriorityLevelConfiguration }
-        meta { Status }
-    );
-    let _ = all.generator.subschema_for::<meta::DeleteOptions>();
-    let _ = all.generator.subschema_for::<meta::ListMeta>();
-    all
-}
-
-/// Generates everything; milliseconds.
+/// Reads and completes everything; milliseconds.
 pub(super) fn generate() -> Builtin {
-    let mut collector = collector();
-    let mut definitions = collector.generator.take_definitions(false);
+    let mut definitions = definitions();
     for (name, definition) in &mut definitions {
         tidy(name, definition);
     }
     merge_keys::annotate(&mut definitions);
     enums::annotate(&mut definitions);
-    for (named, name) in &collector.kinds {
-        if let Some(Value::Object(definition)) = definitions.get_mut(name) {
+    let named = |&(group, version, kind, name): &(_, _, _, _)| (Named { group, version, kind }, name);
+    let kinds: Vec<(Named, &'static str)> = KINDS.iter().map(named).collect();
+    for (named, name) in &kinds {
+        if let Some(Value::Object(definition)) = definitions.get_mut(*name) {
             definition.insert(GVK.into(), gvk(*named));
         }
     }
-    let kinds = collector.kinds;
     let mut lists = Map::new();
     for (named, name) in &kinds {
         add_list(&mut lists, named.group, named.version, named.kind, name);
     }
     definitions.extend(lists);
     Builtin { definitions: Arc::new(definitions), kinds }
+}
+
+/// What was packed when this package was built. It unpacks; the tests would fail if it did not.
+fn definitions() -> Definitions {
+    let mut text = Vec::new();
+    if let Err(error) = GzDecoder::new(DEFINITIONS).read_to_end(&mut text) {
+        tracing::error!(%error, "the built-in schemas cannot be unpacked");
+    }
+    serde_json::from_slice(&text).unwrap_or_default()
 }
 
 fn gvk(named: Named) -> Value {

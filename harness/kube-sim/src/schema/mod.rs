@@ -71,6 +71,6 @@ impl Schemas {
         let found = self.builtin().kinds.iter().find(|(named, _)| {
             named.kind == kind.kind && named.group == kind.group && named.version == kind.version
         });
-        found.map(|(_, name)| name.as_str())
+        found.map(|(_, name)| *name)
     }
 }
