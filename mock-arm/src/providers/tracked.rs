@@ -289,9 +289,7 @@ pub(super) fn operations(names: &[(&str, &str)]) -> Reply {
         let (resource, operation) = rest.rsplit_once('/').unwrap_or((rest, rest));
         json!({
             "name": name,
-            "isDataAction": false,
             "display": { "provider": provider, "resource": resource, "operation": operation, "description": display },
-            "origin": "user,system",
         })
     }))
 }

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::exchange::{Exchange, SUBSCRIPTION};
-use super::stage::{Answer, Stage};
+use super::exchange::Exchange;
+use super::stage::{Answer, SUBSCRIPTION, Stage};
 
 /// Members whose text is compared, not only their form.
 const EXACT: &[&str] = &[

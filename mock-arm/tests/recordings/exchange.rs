@@ -4,8 +4,6 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-/// The subscription that stands in every recording.
-pub(crate) const SUBSCRIPTION: &str = "00000000-0000-0000-0000-000000000000";
 const HOST: &str = "https://management.azure.com";
 
 /// A request and its reply.

@@ -11,8 +11,10 @@
 
 mod compare;
 mod exchange;
+#[path = "../common/stage.rs"]
 mod stage;
 mod state;
+#[path = "../common/table.rs"]
 mod table;
 
 use std::process::ExitCode;
@@ -29,19 +31,19 @@ const VARIABLE: &str = "DRYARC_AZURE_RECORDINGS";
 fn replay(exchange: &Exchange, all: &[Exchange], table: &Table) -> Result<Completion, Failed> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let differences = runtime.block_on(async {
-        let mut stage = stage::Stage::new(exchange);
+        let mut stage = stage::Stage::new(state::profile(exchange));
         let request = state::prepare(&mut stage, exchange, all).await?;
         let answer = stage.send(&exchange.method, &request, exchange.request.as_ref()).await;
         Ok::<_, String>(compare::differences(&stage, exchange, &answer))
     })?;
     let left: Vec<String> =
-        differences.into_iter().filter(|difference| !table.excuses(exchange, difference)).collect();
+        differences.into_iter().filter(|difference| !table.excuses(&exchange.title(), difference)).collect();
     if left.is_empty() { Ok(Completion::Completed) } else { Err(left.join("\n").into()) }
 }
 
 fn trials(folder: &std::path::Path) -> Vec<Trial> {
     let all: Arc<[Exchange]> = exchange::load(folder).into();
-    let table = Arc::new(Table::read());
+    let table = Arc::new(Table::read("recordings-differences.json"));
     let mut trials: Vec<Trial> = (0..all.len())
         .map(|index| {
             let (all, table) = (all.clone(), table.clone());

@@ -1,19 +1,25 @@
 //! Brings a cloud into the state that an exchange tells of.
 
+use mock_arm::profile::{Profile, Registration};
 use mock_arm::providers::kubernetes::agent::{self, Report};
 use serde_json::{Map, Value, json};
 
-use super::exchange::{Exchange, SUBSCRIPTION};
-use super::stage::Stage;
-
-/// A public key of 4096 bits, base64 of its PKCS#1 DER: it protects nothing.
-const KEY: &str = include_str!("key.txt");
+use super::exchange::Exchange;
+use super::stage::{SUBSCRIPTION, Stage, key};
 
 const CLUSTER: &str = "2024-07-15-preview";
 const EXTENSION: &str = "2023-05-01";
 const CUSTOM_LOCATION: &str = "2021-08-15";
 const SCOPE: &str = "2024-07-10";
 const GROUP: &str = "2024-11-01";
+
+/// A cloud whose namespaces are registered, unless the exchange tells that they are not.
+pub(crate) fn profile(exchange: &Exchange) -> Profile {
+    let begins = exchange.method == "POST" && exchange.body["registrationState"] != "Registered";
+    let registered = exchange.code() != "MissingSubscriptionRegistration" && !begins;
+    let plan = Registration { registered, ..Registration::default() };
+    Profile { registration: [("*".to_owned(), plan)].into(), ..Profile::default() }
+}
 
 /// Prepares `stage` and says which URI to send: the recorded one, or for polls the one that the cloud itself gave out.
 pub(crate) async fn prepare(
@@ -237,7 +243,7 @@ async fn make(stage: &Stage, id: &str, like: &Value) -> Result<super::stage::Ans
     let given = |place: &str| like.pointer(place).cloned();
     let body = match version {
         CLUSTER => {
-            let mut properties = json!({ "agentPublicKeyCertificate": KEY.trim() });
+            let mut properties = json!({ "agentPublicKeyCertificate": key() });
             for name in [
                 "agentPublicKeyCertificate",
                 "distribution",

@@ -122,7 +122,11 @@ pub(super) fn put(
 
 /// The extension after a PATCH: settings are merged, other members replaced.
 pub(super) fn patch(call: &Call<'_>, found: &Value) -> Result<Value, Refusal> {
-    let sent = properties(call)?;
+    let empty = Map::new();
+    let sent = match call.object()?.get("properties") {
+        None | Some(Value::Null) => &empty,
+        Some(_) => properties(call)?,
+    };
     let mut extension = found.clone();
     if let Some(flag) = flag(sent, "autoUpgradeMinorVersion")? {
         extension["properties"]["autoUpgradeMinorVersion"] = flag.into();

@@ -28,7 +28,7 @@ const CURRENT: &str = "1.0.0";
 /// From this version on, versions and system extensions are told apart.
 fn shown(call: &Call<'_>, row: &Row) -> Value {
     let mut extension = resources::resource(row).clone();
-    if call.version < "2022-07-01"
+    if call.version < "2022-11-01"
         && let Some(properties) = extension.get_mut("properties").and_then(Value::as_object_mut)
     {
         let current = properties.shift_remove("currentVersion").unwrap_or_default();

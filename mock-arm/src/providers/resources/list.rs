@@ -13,7 +13,7 @@ use crate::store::{RESOURCES, Rows, groups, resources};
 /// What the list shows of a resource. `$expand` adds three more members, as clients ask for them by name.
 fn summary(resource: &Value, expand: &str) -> Value {
     let mut found = json!({});
-    for member in ["id", "name", "type", "kind", "location", "identity", "tags", "systemData"] {
+    for member in ["id", "name", "type", "kind", "location", "identity", "tags"] {
         if let Some(value) = resource.get(member) {
             found[member] = value.clone();
         }

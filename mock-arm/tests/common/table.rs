@@ -5,14 +5,12 @@ use std::sync::Mutex;
 
 use serde::Deserialize;
 
-use super::exchange::Exchange;
-
-/// One excuse: for exchanges and differences that match. `*` stands for any text.
+/// One excuse: for what matches both. `*` stands for any text.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
-    /// Matches the exchange's title: `FILE::LINE METHOD route STATUS`.
-    exchange: String,
+    /// Matches the title of the test.
+    test: String,
     /// Matches the difference.
     difference: String,
     /// Why that is so.
@@ -41,9 +39,9 @@ fn matches(pattern: &str, text: &str) -> bool {
 }
 
 impl Table {
-    /// The table of the repository.
-    pub(crate) fn read() -> Self {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/recordings-differences.json");
+    /// The table in this file of the fixtures.
+    pub(crate) fn read(name: &str) -> Self {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures").join(name);
         let entries: Vec<Entry> = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
         assert!(entries.iter().all(|entry| entry.reason.len() > 10), "a difference needs a reason");
         let used = Mutex::new(vec![false; entries.len()]);
@@ -51,12 +49,11 @@ impl Table {
     }
 
     /// Whether a difference is listed.
-    pub(crate) fn excuses(&self, exchange: &Exchange, difference: &str) -> bool {
-        let title = exchange.title();
+    pub(crate) fn excuses(&self, test: &str, difference: &str) -> bool {
         let found = self
             .entries
             .iter()
-            .position(|one| matches(&one.exchange, &title) && matches(&one.difference, difference));
+            .position(|one| matches(&one.test, test) && matches(&one.difference, difference));
         if let Some(index) = found {
             self.used.lock().unwrap()[index] = true;
         }
@@ -67,6 +64,6 @@ impl Table {
     pub(crate) fn idle(&self) -> Vec<String> {
         let used = self.used.lock().unwrap();
         let idle = self.entries.iter().zip(used.iter()).filter(|(_, used)| !**used);
-        idle.map(|(entry, _)| format!("{} | {}", entry.exchange, entry.difference)).collect()
+        idle.map(|(entry, _)| format!("{} | {}", entry.test, entry.difference)).collect()
     }
 }

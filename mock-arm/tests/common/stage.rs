@@ -9,7 +9,7 @@ use http::Request;
 use http_body_util::BodyExt as _;
 use mock_arm::World;
 use mock_arm::front::{Front, router};
-use mock_arm::profile::{Authentication, Profile, Registration};
+use mock_arm::profile::{Authentication, Profile};
 use mock_arm::providers::Registry;
 use mock_arm::world::Parts;
 use serde_json::{Map, Value};
@@ -21,7 +21,16 @@ use sim_core::pki::Authority;
 use sim_core::seed::Seed;
 use tower::ServiceExt as _;
 
-use super::exchange::{Exchange, SUBSCRIPTION};
+/// The subscription that stands in paths and bodies; the cloud's own takes its place.
+pub(crate) const SUBSCRIPTION: &str = "00000000-0000-0000-0000-000000000000";
+
+/// A public key of 4096 bits, base64 of its PKCS#1 DER: it protects nothing.
+const KEY: &str = include_str!("key.txt");
+
+/// A key that clusters can be made with.
+pub(crate) fn key() -> &'static str {
+    KEY.trim()
+}
 
 /// What the simulated cloud answered.
 #[derive(Debug)]
@@ -39,16 +48,9 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// A cloud whose namespaces are registered, unless the exchange tells that they are not.
-    pub(crate) fn new(exchange: &Exchange) -> Self {
-        let begins = exchange.method == "POST" && exchange.body["registrationState"] != "Registered";
-        let registered = exchange.code() != "MissingSubscriptionRegistration" && !begins;
-        let plan = Registration { registered, ..Registration::default() };
-        let profile = Profile {
-            authentication: Authentication::None,
-            registration: [("*".to_owned(), plan)].into(),
-            ..Profile::default()
-        };
+    /// A cloud as the profile says, in which everybody may do everything.
+    pub(crate) fn new(profile: Profile) -> Self {
+        let profile = Profile { authentication: Authentication::None, ..profile };
         let clock = Clock::new(Mode::Manual, "2026-01-01T00:00:00.1234567Z".parse().unwrap());
         let journal = Journal::new(clock.clone());
         let seed = Seed::new(1);
