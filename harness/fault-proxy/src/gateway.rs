@@ -31,6 +31,8 @@ pub struct GatewayConfig {
     pub allow: Vec<HostPattern>,
     /// The proxy through which allowed hosts are reached, as `HTTPS_PROXY` would name it.
     pub upstream: Option<String>,
+    /// Allowed hosts that are reached without it, in the form of `NO_PROXY`.
+    pub no_proxy: Option<String>,
     /// The world's clock.
     pub clock: Clock,
     /// The world's journal.
@@ -75,7 +77,7 @@ impl Gateway {
     /// # Errors
     /// [`StartError`] when the address is taken or the upstream proxy is none.
     pub async fn start(config: GatewayConfig) -> Result<Self, StartError> {
-        let outside = outside(config.upstream.as_deref())?;
+        let outside = outside(config.upstream.as_deref(), config.no_proxy.as_deref())?;
         let router = Arc::new(Router::new(outside, config.clock, config.faults, config.journal));
         router.set_routes(config.routes);
         router.set_allow(config.allow);
@@ -123,11 +125,11 @@ impl Drop for Gateway {
 }
 
 /// The way to allowed hosts.
-fn outside(upstream: Option<&str>) -> Result<Net, StartError> {
+fn outside(upstream: Option<&str>, no_proxy: Option<&str>) -> Result<Net, StartError> {
     let Some(upstream) = upstream.filter(|upstream| !upstream.is_empty()) else {
         return Ok(Net::builder().build()?);
     };
-    let rules = ProxyRules::new(Some(upstream), Some(upstream), None);
+    let rules = ProxyRules::new(Some(upstream), Some(upstream), no_proxy);
     if rules.is_empty() {
         return Err(StartError::Upstream(upstream.into()));
     }

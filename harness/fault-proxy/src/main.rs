@@ -30,6 +30,9 @@ struct Options {
     /// The proxy through which allowed hosts are reached
     #[arg(long, value_name = "URL")]
     upstream: Option<String>,
+    /// Hosts that are reached without that proxy, as in NO_PROXY
+    #[arg(long, value_name = "LIST")]
+    no_proxy: Option<String>,
     /// Seed of faults that draw
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -54,6 +57,7 @@ async fn main() -> ExitCode {
         routes: options.route,
         allow: options.allow,
         upstream: options.upstream,
+        no_proxy: options.no_proxy,
         faults: FaultSet::new(seed, clock.clone(), journal.clone()),
         clock,
         journal: journal.clone(),

@@ -111,7 +111,14 @@ impl Router {
         Ok(Target::Tcp(stream))
     }
 
-    pub(crate) fn record(&self, kind: &'static str, method: &str, host: &str, port: u16, detail: Option<String>) {
+    pub(crate) fn record(
+        &self,
+        kind: &'static str,
+        method: &str,
+        host: &str,
+        port: u16,
+        detail: Option<String>,
+    ) {
         let mut entry = Entry::new(ACTOR, kind).fact("method", method).fact("host", host).fact("port", port);
         if let Some(detail) = detail {
             entry = entry.fact("detail", detail);

@@ -34,6 +34,7 @@ async fn start(routes: &[(&str, SocketAddr)], allow: &[&str], upstream: Option<S
         routes: pairs(routes),
         allow: allow.iter().map(|host| host.parse().unwrap()).collect(),
         upstream,
+        no_proxy: Some("localhost".into()),
         clock: clock.clone(),
         journal: journal.clone(),
         faults: faults.clone(),
@@ -177,6 +178,17 @@ async fn allowed_hosts_go_through_the_upstream_proxy() {
 }
 
 #[tokio::test]
+async fn what_the_user_reaches_without_a_proxy_does_not_go_through_it() {
+    let upstream = start(&[], &[], None).await;
+    let fixture = start(&[], &["localhost", "other.test"], Some(upstream.gateway.addr().to_string())).await;
+    let direct = format!("http://localhost:{}/", origin().await.port());
+    assert_eq!(fixture.get(&direct).await.unwrap().0, 200);
+    assert!(upstream.kinds().is_empty());
+    assert_eq!(fixture.get("http://other.test/").await.unwrap().0, 403);
+    assert_eq!(upstream.kinds(), ["unrouted"]);
+}
+
+#[tokio::test]
 async fn the_wire_hook_refuses_answers_and_resets() {
     let fixture = start(&[("*", origin().await)], &[], None).await;
     fixture.rule(r#"{"id":"a","hook":"wire","match":{"facts":{"host":"refuse.test"}},"effect":"refuse"}"#);
@@ -260,6 +272,7 @@ async fn bad_requests_and_bad_settings_are_explained() {
         routes: Vec::new(),
         allow: Vec::new(),
         upstream: upstream.map(Into::into),
+        no_proxy: None,
         clock: clock.clone(),
         journal: fixture.journal.clone(),
         faults: fixture.faults.clone(),

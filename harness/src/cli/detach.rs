@@ -5,14 +5,15 @@
 //! and one line of JSON. From there on it writes to its log only, and the parent ends.
 
 use std::io::Write as _;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, Command};
 
-use super::signals::Signals;
+use super::signals::{Asked, Signals};
 use super::{CliError, Exit, output};
 
 /// ASCII record separator: begins the report.
@@ -74,11 +75,21 @@ async fn settle(report: Option<Report>, mut child: Child) -> Result<(), CliError
             let _ = child.wait().await;
             Err(CliError { exit: Exit::from_code(report.exit), what: report.what, next: report.next })
         }
-        None => {
-            let how = child.wait().await.map_or_else(|error| error.to_string(), |status| status.to_string());
-            Err(CliError::failed(format!("the background process ended before it was ready ({how})")))
-        }
+        None => Err(unreported(child.wait().await)),
     }
+}
+
+/// Ctrl-C at a terminal reaches the child too, and ends one that does not listen yet.
+fn unreported(ended: std::io::Result<ExitStatus>) -> CliError {
+    let how = match ended {
+        Ok(status) => match status.signal().and_then(Asked::from_number) {
+            Some(asked) => return asked.error(),
+            None => status.to_string(),
+        },
+        Err(error) => error.to_string(),
+    };
+    CliError::failed(format!("the background process ended before it was ready ({how})"))
+        .next("run the same in the foreground to see more: without --detach or --keep, and with -v")
 }
 
 /// Passes on what the child prints, until its report.
@@ -138,4 +149,18 @@ fn redirect_stderr(path: &Path) -> Result<std::fs::File, CliError> {
         })?;
     let _ = rustix::stdio::dup2_stderr(&log);
     Ok(log)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_that_ctrl_c_ended_was_interrupted_and_another_one_failed() {
+        assert_eq!(unreported(Ok(ExitStatus::from_raw(2))).exit, Exit::Interrupted);
+        assert_eq!(unreported(Ok(ExitStatus::from_raw(1))).exit, Exit::HungUp);
+        let killed = unreported(Ok(ExitStatus::from_raw(9)));
+        assert_eq!(killed.exit, Exit::Failed);
+        assert!(killed.next.is_some());
+    }
 }

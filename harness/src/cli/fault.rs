@@ -21,15 +21,22 @@ const ADD_HELP: &str = "\
 Examples:
   dryarc fault add rule.yaml
   the first connection to the sign-in host breaks:
-    dryarc fault add --rule '{hook: wire, match: {facts: {host: login.microsoftonline.com}, nth: [1]}, effect: reset}'
+    dryarc fault add --rule '{hook: wire, match: {facts: {host: login.microsoftonline.com},
+      nth: [1]}, effect: reset}'
   two attempts to connect a cluster are told to come back later:
-    dryarc fault add --rule '{hook: before, match: {facts: {method: PUT, path: \"*/connectedClusters/*\"}, nth: [1, 2]}, effect: respond, status: 429, code: TooManyRequests, message: slow down, retryAfter: 5}'
+    dryarc fault add --rule '{hook: before, match: {facts: {method: PUT,
+      path: \"*/connectedClusters/*\"}, nth: [1, 2]}, effect: respond, status: 429,
+      code: TooManyRequests, message: slow down, retryAfter: 5}'
   a group is made, but the answer is lost:
-    dryarc fault add --rule '{hook: after, match: {facts: {method: PUT, path: \"*/resourcegroups/*\"}, nth: [1]}, effect: reset}'
+    dryarc fault add --rule '{hook: after, match: {facts: {method: PUT,
+      path: \"*/resourcegroups/*\", route: Microsoft.Resources/*}, nth: [1]}, effect: reset}'
   a cluster's operation ends as failed:
-    dryarc fault add --rule '{hook: settle, match: {facts: {operation: Microsoft.Kubernetes/connectedClusters/write}}, effect: fail, code: InternalServerError, message: it broke}'
+    dryarc fault add --rule '{hook: settle, match: {facts: {operation:
+      Microsoft.Kubernetes/connectedClusters/write}}, effect: fail,
+      code: InternalServerError, message: it broke}'
   an agent's image cannot be pulled:
-    dryarc fault add --rule '{hook: kubelet, match: {facts: {action: start, container: config-agent}}, effect: fail, code: ImagePullBackOff, message: no such image}'
+    dryarc fault add --rule '{hook: kubelet, match: {facts: {action: start,
+      container: config-agent}}, effect: fail, code: ImagePullBackOff, message: no such image}'
 
 Hooks, with the facts that `match` can name there (texts compare without case; * at either end stands for anything):
   wire     outside of TLS, at the gateway: host, port, method (CONNECT, …), route (simulated, allowed, …)
@@ -197,9 +204,9 @@ mod tests {
     #[test]
     fn every_example_of_the_help_is_a_rule_and_every_hook_has_one() {
         let rules: Vec<Rule> = ADD_HELP
-            .lines()
-            .filter_map(|line| line.trim().strip_prefix("dryarc fault add --rule '")?.strip_suffix('\''))
-            .map(|text| serde_json::from_value(parse(text).unwrap()).unwrap())
+            .split("dryarc fault add --rule '")
+            .skip(1)
+            .map(|rest| serde_json::from_value(parse(rest.split('\'').next().unwrap()).unwrap()).unwrap())
             .collect();
         let hooks: Vec<String> = rules.iter().map(|rule| format!("{:?}", rule.hook)).collect();
         assert_eq!(hooks, ["Wire", "Before", "After", "Settle", "Kubelet"]);

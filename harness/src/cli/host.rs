@@ -1,13 +1,19 @@
 //! Keeping a world in this process until it is to end.
 
+use std::time::Duration;
+
 use super::signals::{Asked, Signals};
 use super::world_args::Planned;
 use super::{CliError, Context};
 use crate::state::Claim;
 use crate::world::{HostOptions, Hosted};
 
+/// How long a start that nobody wants any more may take to come to its end (wall time).
+const GRACE: Duration = Duration::from_secs(1);
+
 /// Starts the planned world in its folder. A signal that comes first lets the start come to its end, which takes a moment, and
-/// takes the world down again: the start's file writers would otherwise outlive it. A second signal does not wait.
+/// takes the world down again: the start's file writers would otherwise outlive it. After a second signal that moment is
+/// bounded, and nothing is taken down in order.
 ///
 /// # Errors
 /// When it cannot be started, or a signal comes first; nothing is left then.
@@ -42,8 +48,12 @@ pub(super) async fn start(
         return Err(asked.error());
     }
     let started = tokio::select! {
-        hosted = starting => hosted.ok(),
-        _ = signals.next() => None,
+        hosted = &mut starting => hosted.ok(),
+        _ = signals.next() => {
+            // What is made here is dropped, which ends it at once.
+            drop(context.clock.wall_timeout(GRACE, &mut starting).await);
+            None
+        }
     };
     if let Some(hosted) = started {
         end(hosted, signals).await;

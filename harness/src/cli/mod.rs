@@ -38,6 +38,7 @@ mod signals;
 pub mod span;
 mod status;
 mod up;
+mod upstream;
 mod usage;
 mod world_args;
 

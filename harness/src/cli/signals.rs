@@ -50,6 +50,12 @@ impl Signals {
 }
 
 impl Asked {
+    /// The signal of this number, if it is one of them.
+    pub(super) fn from_number(number: i32) -> Option<Self> {
+        let all = [Self::Interrupt, Self::Terminate, Self::Hangup];
+        all.into_iter().find(|asked| asked.signal().as_raw() == number)
+    }
+
     /// How a command ends that was asked so.
     #[must_use]
     pub(super) fn exit(self) -> Exit {

@@ -10,7 +10,7 @@ use sim_core::seed::Seed;
 use uuid::Uuid;
 
 use super::cluster_args::{self, ClusterArgs};
-use super::{CliError, Context};
+use super::{CliError, Context, upstream};
 use crate::state::WorldName;
 use crate::world::{self, Backend, WorldConfig, WorldProfile};
 
@@ -94,6 +94,7 @@ impl WorldArgs {
         let agent_program = std::env::current_exe()
             .map_err(|error| CliError::failed(format!("cannot find the program itself: {error}")))?;
         let allow = if self.allow.is_empty() { profile.allow } else { self.allow.clone() };
+        let upstream = upstream::choose(&context.outer, &allow)?;
         let config = WorldConfig {
             name,
             mode,
@@ -102,7 +103,7 @@ impl WorldArgs {
             allow,
             names: profile.names,
             onboarding_keys: Vec::new(),
-            upstream: context.outer.upstream_proxy().map(str::to_owned),
+            upstream,
             listen: world::Listen::default(),
             backend,
             real: self.real.options(),

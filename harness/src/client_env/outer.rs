@@ -56,7 +56,20 @@ impl OuterEnv {
     /// The proxy that the user's own programs go through to reach HTTPS hosts.
     #[must_use]
     pub fn upstream_proxy(&self) -> Option<&str> {
-        ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"].into_iter().find_map(|name| self.get(name))
+        self.upstream_variable().map(|(_, value)| value)
+    }
+
+    /// The same, behind the variable that names it.
+    #[must_use]
+    pub fn upstream_variable(&self) -> Option<(&'static str, &str)> {
+        let names = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+        names.into_iter().find_map(|name| Some((name, self.get(name)?)))
+    }
+
+    /// The hosts that the user's own programs reach without that proxy.
+    #[must_use]
+    pub fn no_proxy(&self) -> Option<&str> {
+        ["NO_PROXY", "no_proxy"].into_iter().find_map(|name| self.get(name))
     }
 
     /// The first executable file of this name on `PATH`, absolute.

@@ -219,6 +219,7 @@ mod tests {
             routes: vec![(HOST.parse().unwrap(), behind)],
             allow: Vec::new(),
             upstream: None,
+            no_proxy: None,
             faults: FaultSet::new(seed, clock.clone(), journal.clone()),
             clock: clock.clone(),
             journal,

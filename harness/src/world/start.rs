@@ -242,6 +242,7 @@ async fn gateway(
         routes: hosts.into_iter().map(|host| (host, reached(cloud.addr()))).collect(),
         allow,
         upstream: config.upstream.clone(),
+        no_proxy: config.outer.no_proxy().map(str::to_owned),
         clock: clock.clone(),
         journal: journal.clone(),
         faults: faults.clone(),
