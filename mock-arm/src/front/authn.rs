@@ -35,7 +35,8 @@ pub(super) fn authenticate(
     if world.profile.authentication == Authentication::None {
         return Ok(Arc::new(first_principal(world)));
     }
-    let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    // `to_str` looks at every byte by itself; tokens are long.
+    let header = headers.get(AUTHORIZATION).and_then(|value| std::str::from_utf8(value.as_bytes()).ok());
     let Some(header) = header else {
         let message = "Authentication failed. The 'Authorization' header is missing.";
         let why = "The authentication failed because of missing 'Authorization' header.";

@@ -43,7 +43,6 @@ pub(super) struct Context<'a> {
 /// Headers that every reply of Resource Manager has. What a gateway only adds for its own use (`x-msedge-ref`, rate
 /// limit counters) is not modelled.
 pub(super) fn common(headers: &mut HeaderMap) {
-    headers.reserve(16);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
     headers.insert(EXPIRES, HeaderValue::from_static("-1"));
@@ -53,15 +52,20 @@ pub(super) fn common(headers: &mut HeaderMap) {
     headers.insert(CACHE, HeaderValue::from_static("CONFIG_NOCACHE"));
 }
 
+/// How many headers a reply has at most, mostly.
+const HEADERS: usize = 20;
+
 fn empty(status: StatusCode) -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
+    response.headers_mut().reserve(HEADERS);
     response
 }
 
 fn bytes(status: StatusCode, body: Vec<u8>) -> Response {
     let mut response = Response::new(Body::from(Bytes::from(body)));
     *response.status_mut() = status;
+    response.headers_mut().reserve(HEADERS);
     response.headers_mut().insert(CONTENT_TYPE, JSON);
     response
 }
