@@ -39,6 +39,8 @@ pub enum Form {
     Timed,
     /// id, name, status: extensions.
     Brief,
+    /// status alone: deployments.
+    State,
 }
 
 /// Where the status of an operation is read, and what it looks like.
@@ -225,10 +227,15 @@ impl Operation {
             State::Failed { error } => ("Failed", Some(error.clone())),
             State::Canceled => ("Canceled", None),
         };
-        let (timed, full) = (self.document.form != Form::Brief, self.document.form == Form::Full);
+        let form = self.document.form;
+        let (timed, full) = (matches!(form, Form::Full | Form::Timed), form == Form::Full);
         OperationStatus {
-            id: if self.document.path.is_empty() { id } else { self.document.path.clone() },
-            name: self.id.clone(),
+            id: match form {
+                Form::State => String::new(),
+                _ if self.document.path.is_empty() => id,
+                _ => self.document.path.clone(),
+            },
+            name: if form == Form::State { String::new() } else { self.id.clone() },
             resource_id: full.then(|| self.subject.clone()),
             status: status.into(),
             start_time: timed.then(|| precise(self.started)),

@@ -2,13 +2,14 @@
 //!
 //! - [`target`]: what a path addresses; [`seam`]: the trait, the call and the reply; [`refusal`]: typed errors.
 //! - [`catalog`]: which namespaces, types, versions and regions there are; [`registry`]: who answers what.
-//! - [`resources`]: Resource Manager itself; [`authorization`]: locks and roles; [`features`]: feature registration.
+//! - [`resources`]: Resource Manager itself; [`deployments`]: templates; [`authorization`]: locks and roles; [`features`]: feature registration.
 //! - [`kubernetes`]: connected clusters; [`configuration`]: their extensions; [`extended_location`]: custom locations;
 //!   [`hybrid_compute`]: private link scopes and gateways. [`tracked`] is what resources of all of them have in common.
 
 pub mod authorization;
 pub mod catalog;
 pub mod configuration;
+pub mod deployments;
 pub mod extended_location;
 pub mod features;
 pub mod hybrid_compute;

@@ -297,6 +297,10 @@ fn check_above(call: &Call<'_>, txn: &Txn<'_>) -> Result<(), Refusal> {
             return Err(Refusal::resource_not_found(&host.full_name(), group));
         }
     }
+    // Resource Manager's own things look after themselves.
+    if typed.namespace.eq_ignore_ascii_case(super::resources::NAMESPACE) {
+        return Ok(());
+    }
     // A child's path has its parent before its own type and name.
     let own = if matches!(call.target, Target::Resource(_)) { 2 } else { 1 };
     let parent = typed.path.len().saturating_sub(own);

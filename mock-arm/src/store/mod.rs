@@ -28,6 +28,8 @@ pub const DUE: &str = "arm/due";
 
 /// Operations that have ended, by that moment.
 pub const ENDED: &str = "arm/ended";
+/// Deployments; see [`crate::providers::deployments`].
+pub const DEPLOYMENTS: &str = "arm/deployments";
 /// Tags of subscriptions.
 pub const SUBSCRIPTION_TAGS: &str = "arm/subscription-tags";
 /// Management locks; see [`crate::providers::authorization`].

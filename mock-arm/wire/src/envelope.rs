@@ -84,9 +84,11 @@ pub struct List<T> {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct OperationStatus {
-    /// Path of this document.
+    /// Path of this document; absent when empty.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub id: String,
-    /// The operation's id.
+    /// The operation's id; absent when empty.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub name: String,
     /// The resource it is about.
     #[serde(skip_serializing_if = "Option::is_none")]

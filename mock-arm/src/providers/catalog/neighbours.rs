@@ -82,6 +82,8 @@ pub(super) const NAMESPACES: &[Namespace] = &[
             entry("resourceGroups", RESOURCES),
             entry("subscriptions/resourceGroups", RESOURCES),
             entry("deployments", RESOURCES),
+            global("deployments/operations", RESOURCES),
+            global("deployments/operationStatuses", RESOURCES),
             global("tags", RESOURCES),
         ],
     ),

@@ -10,6 +10,7 @@ mod tagging;
 use jiff::Timestamp;
 use sim_core::ledger::Txn;
 
+use super::deployments;
 use super::refusal::Refusal;
 use super::seam::{Call, Provider, Reply, TypeSpec, Verb};
 use super::target::Target;
@@ -33,6 +34,30 @@ const TYPES: &[TypeSpec] = &[
     spec("providers", &[Verb::Get, Verb::Post]),
     spec("resourceGroups", &[Verb::Get, Verb::Head, Verb::Put, Verb::Patch, Verb::Delete, Verb::Post]),
     spec("resources", READ),
+    TypeSpec {
+        name: "deployments",
+        verbs: &[Verb::Get, Verb::Put, Verb::Delete],
+        actions: &["validate", "whatIf", "exportTemplate", "cancel"],
+        list: true,
+        gated: false,
+        hub: false,
+    },
+    TypeSpec {
+        name: "deployments/operations",
+        verbs: READ,
+        actions: &[],
+        list: true,
+        gated: false,
+        hub: false,
+    },
+    TypeSpec {
+        name: "deployments/operationStatuses",
+        verbs: READ,
+        actions: &[],
+        list: false,
+        gated: false,
+        hub: false,
+    },
     spec("tags", &[Verb::Get, Verb::Put, Verb::Patch, Verb::Delete]),
 ];
 
@@ -79,6 +104,7 @@ impl Provider for Resources {
             Target::Resource(typed) if typed.type_name().eq_ignore_ascii_case("tags") => {
                 tagging::handle(call, typed, txn)
             }
+            Target::Collection(_) | Target::Resource(_) | Target::Action(_) => deployments::handle(call, txn),
             _ => Err(Refusal::not_modelled("this path")),
         }
     }
@@ -86,6 +112,7 @@ impl Provider for Resources {
     fn settle(&self, operation: &Operation, outcome: State, now: Timestamp, txn: &mut Txn<'_>) -> State {
         match operation.name.rsplit('/').nth(1) {
             Some("resourceGroups") => groups::settle(operation, outcome, txn),
+            Some("deployments") => deployments::settle(operation, outcome, txn),
             _ => namespaces::settle(operation, outcome, now, txn),
         }
     }

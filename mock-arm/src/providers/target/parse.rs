@@ -53,6 +53,14 @@ impl<'a> Target<'a> {
             [word, group, last] if is(word, "resourceGroups") && is(last, "resources") => {
                 Self::Resources { subscription, group: Some(decode(group)) }
             }
+            [word, group, deployments, ..]
+                if is(word, "resourceGroups") && is(deployments, "deployments") && rest.len() > 2 =>
+            {
+                // Tools leave the namespace out in some requests.
+                let mut path = vec![super::super::resources::NAMESPACE];
+                path.extend_from_slice(rest.get(2..).unwrap_or_default());
+                Self::providers(Some(subscription), Some(decode(group)), &path, action)
+            }
             [word, group, providers, rest @ ..]
                 if is(word, "resourceGroups") && is(providers, "providers") =>
             {
@@ -137,9 +145,8 @@ impl<'a> Target<'a> {
             }
         }
         typed.path = path.iter().map(|part| decode(part)).collect();
-        if typed.host.is_some()
-            && let [kind, _, operations, id] = typed.path.as_slice()
-            && is(operations, "operations")
+        if let [kind, _, operations, id] = typed.path.as_slice()
+            && ((typed.host.is_some() && is(operations, "operations")) || is(operations, "operationStatuses"))
         {
             return Self::OperationStatus {
                 subscription: typed.subscription,
