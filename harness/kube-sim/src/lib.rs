@@ -9,6 +9,7 @@
 //! 5. [`schema`], [`patch`], [`tables`], [`defaults`], [`validate`]: pure functions over JSON;
 //! 6. [`registry`]: which kinds exist, as data; [`status`]: the errors that Kubernetes answers.
 
+mod admission;
 pub mod api;
 pub mod auth;
 pub mod bootstrap;

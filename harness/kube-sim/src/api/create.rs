@@ -4,6 +4,7 @@ use serde_json::Value;
 use sim_core::ledger::Txn;
 
 use super::update::Ownership;
+use crate::admission as plugins;
 use super::{Api, Caller, WriteOptions, admission, convert, meta, seams};
 use crate::registry::{Kind, Sub};
 use crate::status::{Cause, Status};
@@ -56,7 +57,9 @@ impl Api {
         self.stamp_new(kind, &mut object);
         seams::complete(kind, &mut object);
         admission::on_create(self, txn, kind, &mut object)?;
+        plugins::complete(txn, kind, &mut object);
         self.check(kind, &object, None)?;
+        plugins::check(txn, caller, kind, None, &object)?;
         if Self::stored(txn, kind, &key).is_some() {
             return Err(Status::already_exists(kind, meta::name(&object)));
         }

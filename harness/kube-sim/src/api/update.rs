@@ -4,6 +4,7 @@ use serde_json::Value;
 use sim_core::ledger::Txn;
 
 use super::create::fit_to_path;
+use crate::admission as plugins;
 use super::{Api, Caller, WriteOptions, admission, convert, delete, meta, meta_update, scale, seams};
 use crate::registry::{Kind, Sub};
 use crate::status::{Cause, Status};
@@ -143,6 +144,9 @@ impl Api {
         seams::complete(kind, &mut after);
         admission::on_update(kind, live, &mut after)?;
         self.check(kind, &after, Some(live))?;
+        if sub == Sub::Main {
+            plugins::check(txn, caller, kind, Some(live), &after)?;
+        }
         if meta_update::same(live, &after) && sub != Sub::Finalize {
             return Ok(live.clone());
         }

@@ -13,6 +13,7 @@ mod tokens;
 pub use certificates::caller_of_certificate;
 pub use impersonation::impersonated;
 pub use rbac::{Attributes, allows, denial, rules_for};
+pub(crate) use rbac::{allows_in, role_rules_in, rules_in};
 pub use reviews::review;
 pub(crate) use tokens::ISSUER;
 pub use tokens::{TokenAsk, TokenService};

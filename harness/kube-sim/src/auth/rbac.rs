@@ -1,7 +1,7 @@
 //! Role-based access control over the stored roles and bindings.
 
 use serde_json::{Value, json};
-use sim_core::ledger::View;
+use sim_core::ledger::{Row, Txn, View};
 
 use crate::api::{Api, Caller, LabelSelector, meta};
 
@@ -9,6 +9,32 @@ const ROLES: &str = "rbac.authorization.k8s.io/roles";
 const CLUSTER_ROLES: &str = "rbac.authorization.k8s.io/clusterroles";
 const BINDINGS: &str = "rbac.authorization.k8s.io/rolebindings";
 const CLUSTER_BINDINGS: &str = "rbac.authorization.k8s.io/clusterrolebindings";
+
+/// Where roles and bindings are read: between transactions, or within one.
+trait Roles {
+    fn get(&self, table: &str, key: &str) -> Option<&Row>;
+    fn all<'a>(&'a self, table: &'a str, prefix: &'a str) -> Box<dyn Iterator<Item = &'a Row> + 'a>;
+}
+
+impl Roles for View<'_> {
+    fn get(&self, table: &str, key: &str) -> Option<&Row> {
+        Self::get(self, table, key)
+    }
+
+    fn all<'a>(&'a self, table: &'a str, prefix: &'a str) -> Box<dyn Iterator<Item = &'a Row> + 'a> {
+        Box::new(self.scan(table, prefix).map(|(_, row)| row))
+    }
+}
+
+impl Roles for Txn<'_> {
+    fn get(&self, table: &str, key: &str) -> Option<&Row> {
+        Self::get(self, table, key)
+    }
+
+    fn all<'a>(&'a self, table: &'a str, prefix: &'a str) -> Box<dyn Iterator<Item = &'a Row> + 'a> {
+        Box::new(self.scan(table, prefix).map(|(_, row)| row))
+    }
+}
 
 /// What a caller wants to do. Empty texts mean "none"; `path` is set for requests that name no resource.
 #[derive(Debug, Clone, Copy, Default)]
@@ -42,15 +68,36 @@ impl Attributes<'_> {
 /// Whether `caller` may do this.
 #[must_use]
 pub fn allows(api: &Api, caller: &Caller, wanted: &Attributes<'_>) -> bool {
-    caller.is_master()
-        || api.ledger().read(|view| {
-            let mut found = false;
-            visit(view, caller, wanted.namespace, &mut |rule| {
-                found = covers(rule, wanted);
-                found
-            });
-            found
-        })
+    caller.is_master() || api.ledger().read(|view| found(view, caller, wanted))
+}
+
+/// As [`allows`], within a transaction.
+pub(crate) fn allows_in(txn: &Txn<'_>, caller: &Caller, wanted: &Attributes<'_>) -> bool {
+    caller.is_master() || found(txn, caller, wanted)
+}
+
+fn found(roles: &impl Roles, caller: &Caller, wanted: &Attributes<'_>) -> bool {
+    let mut found = false;
+    visit(roles, caller, wanted.namespace, &mut |rule| {
+        found = covers(rule, wanted);
+        found
+    });
+    found
+}
+
+/// The rules that a caller has in a namespace, cluster-wide ones included, within a transaction.
+pub(crate) fn rules_in(txn: &Txn<'_>, caller: &Caller, namespace: &str) -> Vec<Value> {
+    let mut rules = Vec::new();
+    visit(txn, caller, namespace, &mut |rule| {
+        rules.push(rule.clone());
+        false
+    });
+    rules
+}
+
+/// The rules of the role that a binding names, within a transaction.
+pub(crate) fn role_rules_in(txn: &Txn<'_>, binding: &Value, namespace: &str) -> Vec<Value> {
+    role_rules(txn, binding, namespace).into_iter().cloned().collect()
 }
 
 /// The rules that a caller has in a namespace, cluster-wide ones included.
@@ -94,8 +141,8 @@ pub fn denial(caller: &Caller, wanted: &Attributes<'_>) -> String {
 }
 
 /// Shows every rule that binds `caller`, until `stop` says so.
-fn visit(view: &View<'_>, caller: &Caller, namespace: &str, stop: &mut impl FnMut(&Value) -> bool) {
-    for (_, row) in view.scan(CLUSTER_BINDINGS, "") {
+fn visit(view: &impl Roles, caller: &Caller, namespace: &str, stop: &mut impl FnMut(&Value) -> bool) {
+    for row in view.all(CLUSTER_BINDINGS, "") {
         if binds(&row.value, caller, "") && role_rules(view, &row.value, "").into_iter().any(&mut *stop) {
             return;
         }
@@ -104,7 +151,7 @@ fn visit(view: &View<'_>, caller: &Caller, namespace: &str, stop: &mut impl FnMu
         return;
     }
     let prefix = format!("{namespace}/");
-    for (_, row) in view.scan(BINDINGS, &prefix) {
+    for row in view.all(BINDINGS, &prefix) {
         if binds(&row.value, caller, namespace)
             && role_rules(view, &row.value, namespace).into_iter().any(&mut *stop)
         {
@@ -131,7 +178,7 @@ fn binds(binding: &Value, caller: &Caller, namespace: &str) -> bool {
 }
 
 /// The rules of the role that a binding names; those of an aggregated role are gathered as they are now.
-fn role_rules<'a>(view: &'a View<'_>, binding: &Value, namespace: &str) -> Vec<&'a Value> {
+fn role_rules<'a>(view: &'a impl Roles, binding: &Value, namespace: &str) -> Vec<&'a Value> {
     let name = meta::text(binding, "/roleRef/name");
     let row = match meta::text(binding, "/roleRef/kind") {
         "ClusterRole" => view.get(CLUSTER_ROLES, name),
@@ -144,9 +191,9 @@ fn role_rules<'a>(view: &'a View<'_>, binding: &Value, namespace: &str) -> Vec<&
     let selectors: Vec<_> = selectors.into_iter().flatten().map(LabelSelector::of).collect();
     if !selectors.is_empty() {
         let chosen = view
-            .scan(CLUSTER_ROLES, "")
-            .filter(|(_, row)| selectors.iter().any(|selector| selector.matches(&row.value)));
-        rules.extend(chosen.flat_map(|(_, row)| row.value["rules"].as_array().into_iter().flatten()));
+            .all(CLUSTER_ROLES, "")
+            .filter(|row| selectors.iter().any(|selector| selector.matches(&row.value)));
+        rules.extend(chosen.flat_map(|row| row.value["rules"].as_array().into_iter().flatten()));
     }
     rules
 }

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use serde_json::{Value, json};
 
 use crate::api::{Api, Caller, WriteOptions, meta};
+use crate::controllers::volumes::PROVISIONER;
 use crate::status::Status;
 
 /// Address of the service `default/kubernetes`.
@@ -58,6 +59,15 @@ pub(crate) fn fill(api: &Api, address: SocketAddr, ca_pem: &str) -> Result<(), S
             }),
         )?;
     }
+    create(
+        api,
+        json!({
+            "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass",
+            "metadata": {"name": "standard",
+                "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
+            "provisioner": PROVISIONER, "reclaimPolicy": "Delete", "volumeBindingMode": "Immediate",
+        }),
+    )?;
     components(api)?;
     local_services(api)?;
     own_service(api, address)?;

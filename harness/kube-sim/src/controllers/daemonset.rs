@@ -1,15 +1,15 @@
 //! DaemonSets: a pod on every node that takes it.
 //!
-//! Updates delete outdated pods within `maxUnavailable` and let new ones take their place. Not modelled: ControllerRevisions
-//! (`kubectl rollout history` and `undo` of DaemonSets), `maxSurge`.
+//! Updates delete outdated pods within `maxUnavailable` and let new ones take their place. Not modelled, and said so by an
+//! event: `maxSurge`, in whose place one pod at a time may be missing.
 
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 use sim_core::ledger::Change;
 
-use super::deployment::template_hash;
 use super::events::{Level, Recorder};
+use super::history::History;
 use super::manager::{Controller, Next};
 use super::objects::{controller_key, deleting, label, list, name, namespace, number, scaled, set, text};
 use super::pods::{available_at, claim, from_template, is_finished, is_ready};
@@ -100,6 +100,12 @@ impl DaemonSets {
         if text(set, "/spec/updateStrategy/type") == "OnDelete" {
             return Ok(());
         }
+        let surge = set.pointer("/spec/updateStrategy/rollingUpdate/maxSurge");
+        if surge.is_some_and(|surge| *surge != json!(0) && *surge != json!("0%") && !surge.is_null()) {
+            let kind = self.store.kinds().daemon_sets.clone();
+            let message = "maxSurge is not modelled by kube-sim: outdated pods go before new ones come";
+            self.events.event(&kind, set, Level::Warning, "NotModelled", message);
+        }
         let limit = set.pointer("/spec/updateStrategy/rollingUpdate/maxUnavailable");
         let limit = scaled(limit.filter(|limit| !limit.is_null()), desired, true, "1").max(1);
         let ready = pods.iter().filter(|pod| is_ready(pod) && !deleting(pod)).count();
@@ -181,7 +187,8 @@ impl Controller for DaemonSets {
     fn reconcile(&mut self, at: &str) -> Result<Next, Status> {
         let kind = self.store.kinds().daemon_sets.clone();
         let Some(set) = self.store.get(&kind, at).filter(|set| !deleting(set)) else { return Ok(Next::Done) };
-        let hash = template_hash(&set["spec"]["template"], 0);
+        let history = History::of(&self.store, &kind, &set)?;
+        let hash = history.hash().to_owned();
         let pods = claim(&self.store, &kind, &set)?;
         let (desired, misplaced) = self.place(&set, &hash, &pods)?;
         self.update(&set, &hash, &pods, desired)?;
@@ -212,6 +219,8 @@ impl Controller for DaemonSets {
         for (field, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
             status[field] = json!(count);
         }
+        let used: Vec<_> = pods.iter().filter_map(|pod| label(pod, HASH_LABEL)).collect();
+        history.truncate(&self.store, &set, &used)?;
         self.store.set_status(&kind, at, status)?;
         Ok(next)
     }

@@ -27,7 +27,11 @@ macro_rules! kinds {
 }
 
 kinds! {
+    budgets: "policy" "PodDisruptionBudget",
+    claims: "" "PersistentVolumeClaim",
     config_maps: "" "ConfigMap",
+    controller_revisions: "apps" "ControllerRevision",
+    cron_jobs: "batch" "CronJob",
     daemon_sets: "apps" "DaemonSet",
     deployments: "apps" "Deployment",
     endpoint_slices: "discovery.k8s.io" "EndpointSlice",
@@ -38,9 +42,13 @@ kinds! {
     namespaces: "" "Namespace",
     nodes: "" "Node",
     pods: "" "Pod",
+    quotas: "" "ResourceQuota",
     replica_sets: "apps" "ReplicaSet",
+    replication_controllers: "" "ReplicationController",
     secrets: "" "Secret",
     service_accounts: "" "ServiceAccount",
     services: "" "Service",
     stateful_sets: "apps" "StatefulSet",
+    storage_classes: "storage.k8s.io" "StorageClass",
+    volumes: "" "PersistentVolume",
 }

@@ -4,19 +4,24 @@
 //! controller is a synchronous, idempotent function of a key; see `manager` for the rules.
 
 mod accounts;
+mod cronjob;
 mod daemonset;
 mod deployment;
+mod disruption;
 mod endpoints;
 pub(crate) mod events;
 mod expiry;
 mod garbage;
+mod history;
 mod job;
 mod kinds;
 pub(crate) mod manager;
 mod namespace;
+mod nodes;
 pub(crate) mod objects;
 pub(crate) mod pods;
 pub(crate) mod quantity;
+mod quota;
 mod replicaset;
 pub(crate) mod selector;
 mod statefulset;
@@ -25,6 +30,13 @@ pub(crate) mod store;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_batch;
+#[cfg(test)]
+mod tests_nodes;
+#[cfg(test)]
+mod tests_sets;
+pub(crate) mod volumes;
 
 use std::sync::Arc;
 
@@ -74,7 +86,13 @@ impl Controllers {
         manager.add(|_| replicaset::ReplicaSets::new(&store));
         manager.add(|_| daemonset::DaemonSets::new(&store));
         manager.add(|_| statefulset::StatefulSets::new(&store));
+        manager.add(|_| replicaset::ReplicaSets::replication_controllers(&store));
         manager.add(|_| job::Jobs::new(&store));
+        manager.add(|_| cronjob::CronJobs::new(&store));
+        manager.add(|_| volumes::Volumes::new(&store));
+        manager.add(|_| disruption::Budgets::new(&store));
+        manager.add(|_| nodes::NodeLifecycle::new(&store));
+        manager.add(|_| quota::Quotas::new(&store));
         manager.add(|_| endpoints::Endpoints::new(&store));
         manager.add(|_| garbage::Garbage::new(&store));
         manager.add(|_| namespace::Namespaces::new(&store));

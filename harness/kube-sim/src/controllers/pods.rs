@@ -10,7 +10,7 @@ use super::objects::{
     annotation, condition, controlled_by, controller_of, deleting, is_true, key, list, namespace,
     owner_reference, set, text, time, uid,
 };
-use super::selector::selects;
+use super::selector::{selects, selects_map};
 use super::store::Store;
 use crate::api::Sub;
 use crate::registry::Kind;
@@ -66,10 +66,9 @@ pub(crate) fn claim_kind(
     kind: &Kind,
     owner: &Value,
 ) -> Result<Vec<Arc<Value>>, Status> {
-    let selector = owner.pointer("/spec/selector");
     let mut claimed = Vec::new();
     for object in store.list(dependents, namespace(owner)) {
-        let matches = selects(selector, &object);
+        let matches = chooses(owner, &object);
         match controller_of(&object) {
             Some(_) if controlled_by(&object, owner) => {
                 if matches || deleting(owner) {
@@ -104,11 +103,21 @@ fn release(store: &Store, kind: &Kind, object: &Value, owner: &Value) -> Result<
     released.map(drop)
 }
 
+/// Whether the selector of `owner` selects an object; that of a ReplicationController is a plain map of labels.
+fn chooses(owner: &Value, object: &Value) -> bool {
+    let selector = owner.pointer("/spec/selector");
+    let plain = selector.and_then(Value::as_object).is_some_and(|map| map.values().all(Value::is_string));
+    if plain && selector.is_some_and(|selector| *selector != json!({})) {
+        return selects_map(selector, object);
+    }
+    selects(selector, object)
+}
+
 /// The keys of the `kind`s whose selector matches an orphan, which may want to adopt it.
 pub(crate) fn possible_owners(store: &Store, kind: &Kind, orphan: &Value, keys: &mut Vec<String>) {
     if controller_of(orphan).is_none() {
         let owners = store.list(kind, namespace(orphan));
-        let matching = owners.iter().filter(|owner| selects(owner.pointer("/spec/selector"), orphan));
+        let matching = owners.iter().filter(|owner| chooses(owner, orphan));
         keys.extend(matching.map(|owner| key(owner)));
     }
 }

@@ -50,6 +50,43 @@ impl Quantity {
         Self(self.0.saturating_add(other.0))
     }
 
+    /// The difference, which may be negative.
+    pub(crate) fn minus(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+
+    /// Whether this is more than `times` of `other`.
+    pub(crate) fn exceeds_times(self, other: Self, times: Self) -> bool {
+        self.0.saturating_mul(1000) > other.0.saturating_mul(times.0)
+    }
+
+    /// How often `other` fits, roughly.
+    pub(crate) fn ratio(self, other: Self) -> f64 {
+        let thousandths = if other.0 == 0 { 0 } else { self.0.saturating_mul(1_000_000) / other.0 };
+        f64::from(i32::try_from(thousandths).unwrap_or(i32::MAX)) / 1_000_000.0
+    }
+
+    /// The amount in the shortest form that loses nothing, with binary (`Mi`) or decimal suffixes (`m`, `k`).
+    pub(crate) fn shown(self, binary: bool) -> String {
+        let Self(milli) = self;
+        if milli % 1000 != 0 {
+            return format!("{milli}m");
+        }
+        let units = milli / 1000;
+        let (base, suffixes) = if binary {
+            (1024_i128, ["Ei", "Pi", "Ti", "Gi", "Mi", "Ki"])
+        } else {
+            (1000, ["E", "P", "T", "G", "M", "k"])
+        };
+        for (suffix, power) in suffixes.iter().zip([6_u32, 5, 4, 3, 2, 1]) {
+            let size = base.pow(power);
+            if units != 0 && units % size == 0 {
+                return format!("{}{suffix}", units / size);
+            }
+        }
+        units.to_string()
+    }
+
     /// This share of `whole` in per mille; 1000 when `whole` is nothing.
     pub(crate) fn share_of(self, whole: Self) -> i128 {
         if whole.0 <= 0 { 1000 } else { self.0.saturating_mul(1000) / whole.0 }
@@ -105,6 +142,11 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(milli(text), expected, "{text}");
         }
+        let shown = |text: &str, binary| Quantity::parse(text).map(|quantity| quantity.shown(binary));
+        assert_eq!(shown("1536Mi", true).as_deref(), Some("1536Mi"));
+        assert_eq!(shown("2048Mi", true).as_deref(), Some("2Gi"));
+        assert_eq!(shown("1.5", false).as_deref(), Some("1500m"));
+        assert_eq!(shown("0", true).as_deref(), Some("0"));
         assert_eq!(Quantity::units(3).divided_up(Quantity::units(2)), 2);
     }
 }

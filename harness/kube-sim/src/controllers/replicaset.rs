@@ -1,4 +1,6 @@
-//! ReplicaSets: as many pods as asked for.
+//! ReplicaSets and ReplicationControllers: as many pods as asked for.
+
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use sim_core::ledger::Change;
@@ -11,27 +13,38 @@ use super::objects::{
 use super::pods;
 use super::selector::has_labels;
 use super::store::Store;
+use crate::registry::Kind;
 use crate::status::Status;
 
-/// The ReplicaSet controller. ReplicationControllers are not modelled.
+/// The controller of one of the two kinds.
 #[derive(Debug)]
 pub(crate) struct ReplicaSets {
     store: Store,
     events: Recorder,
+    kind: Arc<Kind>,
+    name: &'static str,
 }
 
 impl ReplicaSets {
-    /// A controller over `store`.
+    /// The controller of ReplicaSets.
     pub(crate) fn new(store: &Store) -> Self {
         let store = store.named("replicaset-controller");
         let events = Recorder::new(&store, "replicaset-controller");
-        Self { store, events }
+        let kind = store.kinds().replica_sets.clone();
+        Self { store, events, kind, name: "replicaset" }
+    }
+
+    /// The controller of ReplicationControllers.
+    pub(crate) fn replication_controllers(store: &Store) -> Self {
+        let store = store.named("replication-controller");
+        let events = Recorder::new(&store, "replication-controller");
+        let kind = store.kinds().replication_controllers.clone();
+        Self { store, events, kind, name: "replicationcontroller" }
     }
 
     /// Creates or deletes pods until `wanted` are active. Returns the refusal that stopped it.
-    fn scale(&mut self, set: &Value, active: &[std::sync::Arc<Value>], wanted: usize) -> Result<(), Status> {
-        let kinds = self.store.kinds();
-        let (kind, pod_kind) = (kinds.replica_sets.clone(), kinds.pods.clone());
+    fn scale(&mut self, set: &Value, active: &[Arc<Value>], wanted: usize) -> Result<(), Status> {
+        let (kind, pod_kind) = (self.kind.clone(), self.store.kinds().pods.clone());
         for _ in active.len()..wanted {
             let pod = pods::from_template(&set["spec"]["template"], &kind, set, name(set));
             match self.store.create(&pod_kind, namespace(set), pod) {
@@ -58,7 +71,7 @@ impl ReplicaSets {
 
     /// The status as it should be, and when a pod becomes available without any change.
     fn status(&self, set: &Value, failure: Option<&Status>) -> Result<(Value, Next), Status> {
-        let kind = self.store.kinds().replica_sets.clone();
+        let kind = self.kind.clone();
         let owned = pods::claim(&self.store, &kind, set)?;
         let now = self.store.now();
         let min_ready = number(set, "/spec/minReadySeconds").unwrap_or_default();
@@ -103,25 +116,25 @@ impl ReplicaSets {
 
 impl Controller for ReplicaSets {
     fn name(&self) -> &'static str {
-        "replicaset"
+        self.name
     }
 
     fn keys(&mut self, change: &Change, keys: &mut Vec<String>) {
         let kinds = self.store.kinds();
-        if *change.table == *kinds.replica_sets.table() {
+        if *change.table == *self.kind.table() {
             keys.push(change.key.to_string());
         } else if *change.table == *kinds.pods.table() {
             for row in change.before.iter().chain(&change.after) {
-                keys.extend(controller_key(&row.value, "ReplicaSet"));
+                keys.extend(controller_key(&row.value, &self.kind.kind));
             }
             if let Some(row) = &change.after {
-                pods::possible_owners(&self.store, &kinds.replica_sets, &row.value, keys);
+                pods::possible_owners(&self.store, &self.kind, &row.value, keys);
             }
         }
     }
 
     fn reconcile(&mut self, at: &str) -> Result<Next, Status> {
-        let kind = self.store.kinds().replica_sets.clone();
+        let kind = self.kind.clone();
         let Some(set) = self.store.get(&kind, at) else { return Ok(Next::Done) };
         let mut failure = None;
         if !deleting(&set) {

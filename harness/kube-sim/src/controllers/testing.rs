@@ -50,6 +50,11 @@ fn shell(image: &ContainerImage) -> Option<Workload> {
 impl TestCluster {
     /// A cluster of one node. `name` tells the tests' files apart.
     pub(crate) async fn start(name: &str) -> Self {
+        Self::start_with(name, vec![NodeSpec::default()]).await
+    }
+
+    /// A cluster of these nodes.
+    pub(crate) async fn start_with(name: &str, nodes: Vec<NodeSpec>) -> Self {
         let clock = Clock::new(Mode::Manual, "2030-01-01T00:00:00Z".parse::<Timestamp>().unwrap());
         let journal = Journal::new(clock.clone());
         let seed = Seed::new(1);
@@ -61,21 +66,26 @@ impl TestCluster {
         let work_dir = std::env::temp_dir().join(format!("kube-sim-{name}-{}", std::process::id()));
         let kubelet = KubeletConfig {
             images: Arc::new(shell),
-            nodes: vec![NodeSpec::default()],
+            nodes,
             pod_env: vec![("DRYARC_TEST".into(), "yes".into())],
             work_dir: work_dir.clone(),
             tokens,
             faults: faults.clone(),
             cluster: name.into(),
         };
-        let config = ControllersConfig { kubelet, ca_pem: "CA".into(), logs: logs.clone(), live: LiveContainers::default() };
+        let config = ControllersConfig {
+            kubelet,
+            ca_pem: "CA".into(),
+            logs: logs.clone(),
+            live: LiveContainers::default(),
+        };
         let controllers = Controllers::start(&api, config).unwrap();
         clock.quiet().await;
         Self { api, clock, faults, logs, controllers, work_dir }
     }
 
     fn kind(&self, kind: &str) -> Arc<Kind> {
-        let groups = ["", "apps", "batch", "discovery.k8s.io", "coordination.k8s.io"];
+        let groups = ["", "apps", "batch", "discovery.k8s.io", "coordination.k8s.io", "policy"];
         groups.iter().find_map(|group| self.api.registry().by_kind(group, kind)).unwrap()
     }
 

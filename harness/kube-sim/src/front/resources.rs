@@ -13,6 +13,7 @@ use super::negotiate::Accepted;
 use super::request_info::{Query, RequestInfo};
 
 use super::{Server, body, options, render, show, subresources, watch};
+use crate::admission;
 use crate::api::{
     Caller, DeleteOptions, FieldSelector, LabelSelector, Patch, PatchOptions, Selection, Sub, WriteOptions,
     meta,
@@ -170,6 +171,7 @@ impl Request<'_> {
                 let warnings = self.unknown_fields(sub, &object)?;
                 let options = self.write_options()?;
                 let stored = api.update(&self.caller, kind, sub, self.namespace(), name, object, &options)?;
+                let warnings: Vec<_> = warnings.into_iter().chain(self.policy_warnings(&stored)).collect();
                 Ok(self.warned(self.render(StatusCode::OK, stored), &warnings))
             }
             _ => self.patch(sub),
@@ -201,6 +203,7 @@ impl Request<'_> {
         let options =
             PatchOptions { dry_run: options::dry_run(self.query)?, force: self.query.flag("force") };
         let (object, created) = api.patch(&caller, kind, sub, self.namespace(), name, patch, &options)?;
+        warnings.extend(self.policy_warnings(&object));
         let code = if created { StatusCode::CREATED } else { StatusCode::OK };
         Ok(self.warned(self.render(code, object), &warnings))
     }
@@ -214,7 +217,13 @@ impl Request<'_> {
         let options = self.write_options()?;
         let api = &self.server.api;
         let created = api.create(&self.caller, &self.kind, self.namespace(), object, &options)?;
+        let warnings: Vec<_> = warnings.into_iter().chain(self.policy_warnings(&created)).collect();
         Ok(self.warned(self.render(StatusCode::CREATED, created), &warnings))
+    }
+
+    /// What the namespace's policies say of an object that was written.
+    fn policy_warnings(&self, object: &Value) -> Vec<String> {
+        admission::warnings(&self.server.api, &self.kind, object)
     }
 
     fn list(&self) -> Result<Response, Status> {

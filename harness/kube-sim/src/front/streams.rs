@@ -35,10 +35,10 @@ fn on_a_node(request: &Request<'_>) -> Result<Value, Status> {
 pub(super) fn exec(request: &Request<'_>) -> Result<Response, Status> {
     let pod = on_a_node(request)?;
     let container = choose_container(request, &pod)?;
-    let live = request.server.live.find(meta::uid(&pod), &container).ok_or_else(|| {
-        Status::internal(format!("unable to upgrade connection: container not found (\"{container}\")"))
-    })?;
-    if live.backing == Backing::Script {
+    let live = request.server.live.find(meta::uid(&pod), &container);
+    let live =
+        live.ok_or_else(|| format!("unable to upgrade connection: container not found (\"{container}\")"));
+    if live.as_ref().is_ok_and(|live| live.backing == Backing::Script) {
         return Err(Status::not_modelled(&format!(
             "running commands in container \"{container}\" of pod \"{}\", which is scripted and has no process,",
             meta::name(&pod)

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::resources::Request;
 use super::{options, render, streams};
+use crate::admission;
 use crate::api::{DeleteOptions, Sub, meta};
 use crate::auth::TokenAsk;
 use crate::kubelet::{LogError, LogOptions};
@@ -164,7 +165,6 @@ fn bind(request: &Request<'_>) -> Result<Response, Status> {
     Ok(created())
 }
 
-/// Pod disruption budgets are not held against evictions.
 fn evict(request: &Request<'_>) -> Result<Response, Status> {
     let object = request.object()?;
     let sent = &object["deleteOptions"];
@@ -174,6 +174,6 @@ fn evict(request: &Request<'_>) -> Result<Response, Status> {
         ..DeleteOptions::default()
     };
     let (namespace, name) = (request.info.namespace(), request.info.name.as_str());
-    request.server.api.delete(&request.caller, &request.kind, namespace, name, &options)?;
+    admission::evict(&request.server.api, &request.caller, &request.kind, namespace, name, &options)?;
     Ok(created())
 }

@@ -23,12 +23,16 @@ pub struct NodeSpec {
     pub pods: u32,
     /// `kubernetes.io/arch`.
     pub arch: String,
+    /// `kubernetes.io/os`.
+    pub os: String,
     /// `status.nodeInfo.osImage`.
     pub os_image: String,
     /// `spec.providerID`, which tells agents the infrastructure; empty for none.
     pub provider_id: String,
     /// Further labels.
     pub labels: Vec<(String, String)>,
+    /// Further taints, as `kubectl taint` takes them: `key=value:Effect` or `key:Effect`.
+    pub taints: Vec<String>,
     /// Whether it carries the taint and label of a control plane node.
     pub control_plane: bool,
 }
@@ -41,9 +45,11 @@ impl Default for NodeSpec {
             memory: "16Gi".into(),
             pods: 110,
             arch: "amd64".into(),
+            os: "linux".into(),
             os_image: "Ubuntu 24.04.3 LTS".into(),
             provider_id: String::new(),
             labels: Vec::new(),
+            taints: Vec::new(),
             control_plane: false,
         }
     }

@@ -54,7 +54,7 @@ use self::pod::{Worker, container_reference};
 use self::volumes::Volumes;
 use crate::controllers::events::{Level, Recorder};
 use crate::controllers::manager::{Controller, Next, Nudger};
-use crate::controllers::objects::{deleting, name, namespace, split, text, uid};
+use crate::controllers::objects::{condition, deleting, name, namespace, split, text, uid};
 use crate::controllers::pods::is_finished;
 use crate::controllers::store::Store;
 use crate::status::Status;
@@ -230,6 +230,9 @@ impl Kubelet {
         let Some(node) = self.config.nodes.iter().position(|node| node.name == bound) else {
             return Ok(Next::Done);
         };
+        if self.is_lost(bound) {
+            return Ok(Next::Done);
+        }
         let mut worker = match self.workers.remove(key) {
             Some(worker) => worker,
             None if is_finished(&pod) => {
@@ -251,6 +254,13 @@ impl Kubelet {
             return Ok(Next::Done);
         }
         Ok(next)
+    }
+
+    /// Whether the control plane does not hear of a node; nor does the node hear of its pods then.
+    fn is_lost(&self, node: &str) -> bool {
+        let node = self.store.get(&self.store.kinds().nodes, node);
+        let ready = node.as_ref().and_then(|node| condition(node, "Ready"));
+        ready.is_some_and(|ready| text(ready, "/status") == "Unknown")
     }
 
     fn report(&self, key: &str, worker: &Worker) -> Result<(), Status> {
@@ -278,6 +288,16 @@ impl Controller for Kubelet {
         let kinds = self.store.kinds();
         if *change.table == *kinds.pods.table() {
             keys.push(change.key.to_string());
+        } else if *change.table == *kinds.nodes.table() {
+            let ready = |row: &Option<sim_core::ledger::Row>| {
+                let ready = row.as_ref().and_then(|row| condition(&row.value, "Ready"));
+                ready.map(|ready| text(ready, "/status").to_owned())
+            };
+            if ready(&change.before) != ready(&change.after) {
+                let pods = self.store.list(&kinds.pods, "");
+                let here = pods.iter().filter(|pod| text(pod, "/spec/nodeName") == &*change.key);
+                keys.extend(here.map(|pod| crate::controllers::objects::key(pod)));
+            }
         } else if *change.table == *kinds.config_maps.table() || *change.table == *kinds.secrets.table() {
             let (space, name) = split(&change.key);
             for worker in

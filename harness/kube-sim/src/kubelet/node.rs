@@ -65,8 +65,8 @@ impl Nodes {
 
     fn object(&self, index: usize, spec: &NodeSpec) -> Value {
         let mut labels = json!({
-            "beta.kubernetes.io/arch": spec.arch, "beta.kubernetes.io/os": "linux",
-            "kubernetes.io/arch": spec.arch, "kubernetes.io/hostname": spec.name, "kubernetes.io/os": "linux",
+            "beta.kubernetes.io/arch": spec.arch, "beta.kubernetes.io/os": spec.os,
+            "kubernetes.io/arch": spec.arch, "kubernetes.io/hostname": spec.name, "kubernetes.io/os": spec.os,
         });
         let mut node_spec = json!({"podCIDR": format!("10.244.{}.0/24", index % 256)});
         node_spec["podCIDRs"] = json!([node_spec["podCIDR"]]);
@@ -75,8 +75,12 @@ impl Nodes {
         }
         if spec.control_plane {
             labels["node-role.kubernetes.io/control-plane"] = json!("");
-            node_spec["taints"] =
-                json!([{"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}]);
+        }
+        let own = spec.control_plane.then_some("node-role.kubernetes.io/control-plane:NoSchedule");
+        let taints: Vec<_> =
+            own.into_iter().chain(spec.taints.iter().map(String::as_str)).map(taint).collect();
+        if !taints.is_empty() {
+            node_spec["taints"] = json!(taints);
         }
         for (key, value) in &spec.labels {
             labels[key] = json!(value);
@@ -103,7 +107,7 @@ impl Nodes {
                 "nodeInfo": {
                     "architecture": spec.arch, "bootID": id("boot"), "containerRuntimeVersion": "containerd://2.1.4",
                     "kernelVersion": "6.8.0-79-generic", "kubeProxyVersion": "", "kubeletVersion": KUBERNETES_VERSION,
-                    "machineID": id("machine").simple().to_string(), "operatingSystem": "linux",
+                    "machineID": id("machine").simple().to_string(), "operatingSystem": spec.os,
                     "osImage": spec.os_image, "systemUUID": id("system"),
                 },
             },
@@ -185,6 +189,17 @@ impl Nodes {
     }
 }
 
+/// A taint as `kubectl taint` takes it.
+fn taint(text: &str) -> Value {
+    let (stated, effect) = text.rsplit_once(':').unwrap_or((text, "NoSchedule"));
+    let (key, value) = stated.split_once('=').unwrap_or((stated, ""));
+    let mut taint = json!({"key": key, "effect": effect});
+    if !value.is_empty() {
+        taint["value"] = json!(value);
+    }
+    taint
+}
+
 /// World seconds between two heartbeats: 10, more when the clock is so fast that they would crowd, and 300 when it
 /// stands still, so that stepping through time is not about heartbeats mostly.
 fn period(clock: &Clock) -> i64 {
@@ -224,6 +239,12 @@ mod tests {
     use super::*;
     use jiff::Timestamp;
     use sim_core::clock::Mode;
+
+    #[test]
+    fn taints_are_read_as_kubectl_reads_them() {
+        assert_eq!(taint("k=v:NoExecute"), json!({"key": "k", "value": "v", "effect": "NoExecute"}));
+        assert_eq!(taint("a.b/k:NoSchedule"), json!({"key": "a.b/k", "effect": "NoSchedule"}));
+    }
 
     #[test]
     fn heartbeats_follow_the_clock_without_crowding_it() {

@@ -2,7 +2,8 @@
 //!
 //! Every pod has a directory (0700) with one directory per volume and one root per container; a mount at `/etc/x` is a
 //! link at `ROOT/etc/x`. Files of ConfigMaps and Secrets follow their source. `hostPath` shows a directory that belongs
-//! to the simulated node, never one of this machine. Other volume types are refused by name.
+//! to the simulated node, never one of this machine; claims show the directory of the volume that they are bound to, the
+//! same on every node. Other volume types are refused by name.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -16,7 +17,7 @@ use serde_json::Value;
 use super::env::{Source, divisor};
 use super::fields::{self, PodFacts};
 use crate::auth::{TokenAsk, TokenService};
-use crate::controllers::objects::{list, name, namespace, number, text, uid};
+use crate::controllers::objects::{join, list, name, namespace, number, text, uid};
 use crate::controllers::store::Store;
 
 /// The least life of a token that Kubernetes issues, and the default: 3607 s.
@@ -36,6 +37,8 @@ pub(crate) struct Volumes {
     /// The simulated node's file system.
     node_dir: PathBuf,
     tokens: BTreeMap<(String, String), IssuedToken>,
+    /// Names of the persistent volumes behind claims, by the pod's name for them.
+    claimed: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Clone)]
@@ -82,7 +85,7 @@ pub(crate) fn below(base: &Path, path: &str) -> Option<PathBuf> {
 impl Volumes {
     /// The volumes of a pod under `dir`, on the node whose files are under `node_dir`.
     pub(crate) fn new(dir: PathBuf, node_dir: PathBuf) -> Self {
-        Self { dir, node_dir, tokens: BTreeMap::new() }
+        Self { dir, node_dir, tokens: BTreeMap::new(), claimed: BTreeMap::new() }
     }
 
     /// The pod's directory.
@@ -104,7 +107,10 @@ impl Volumes {
     /// Where the content of a volume is.
     fn place(&self, volume: &Value) -> Result<PathBuf, String> {
         let host_path = text(volume, "/hostPath/path");
-        let place = if host_path.is_empty() {
+        let place = if let Some(claimed) = self.claimed.get(name_of(volume)) {
+            // Beside the directories of all nodes, because they belong to none; no node has such a name.
+            below(&self.node_dir.with_file_name(".volumes"), claimed)
+        } else if host_path.is_empty() {
             below(&self.dir.join("volumes"), name_of(volume))
         } else {
             below(&self.node_dir, host_path)
@@ -119,6 +125,12 @@ impl Volumes {
         let mode = mode(source, "defaultMode", 0o644);
         match field {
             "emptyDir" | "hostPath" | "" => {
+                private_dir(&self.place(volume)?).map_err(|error| error.to_string())?;
+                Ok(None)
+            }
+            "persistentVolumeClaim" => {
+                let volume_name = bound_volume(sources, text(source, "/claimName"))?;
+                self.claimed.insert(name_of(volume).to_owned(), volume_name);
                 private_dir(&self.place(volume)?).map_err(|error| error.to_string())?;
                 Ok(None)
             }
@@ -249,6 +261,17 @@ impl Volumes {
         {
             tracing::warn!(%error, dir = %self.dir.display(), "a pod's directory could not be removed");
         }
+    }
+}
+
+/// The name of the volume that a claim of the pod's namespace is bound to.
+fn bound_volume(sources: Sources<'_>, claim: &str) -> Result<String, String> {
+    let at = join(namespace(sources.facts.pod), claim);
+    let found = sources.store.get(&sources.store.kinds().claims, &at);
+    let found = found.ok_or_else(|| format!("persistentvolumeclaim \"{claim}\" not found"))?;
+    match text(&found, "/spec/volumeName") {
+        "" => Err(format!("persistentvolumeclaim \"{claim}\" is not bound")),
+        volume => Ok(volume.to_owned()),
     }
 }
 

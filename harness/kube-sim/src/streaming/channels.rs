@@ -9,6 +9,8 @@ use hyper_util::rt::TokioIo;
 use tokio::sync::mpsc;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, Utf8Bytes};
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::exec::{self, Ask, Input, Output};
@@ -38,7 +40,7 @@ pub(super) async fn socket(connection: Upgraded) -> WebSocketStream<TokioIo<Upgr
 }
 
 /// Runs a command whose ends are channels of a websocket.
-pub(super) async fn serve(connection: Upgraded, live: Live, ask: Ask) {
+pub(super) async fn serve(connection: Upgraded, live: Result<Live, String>, ask: Ask) {
     let (mut sink, mut source) = socket(connection).await.split();
     let (to_command, input) = mpsc::channel(QUEUE);
     let (output, mut from_command) = mpsc::channel::<(Output, Bytes)>(QUEUE);
@@ -66,7 +68,8 @@ pub(super) async fn serve(connection: Upgraded, live: Live, ask: Ask) {
         if let Some(status) = status {
             // A client that went away does not need it.
             let _ = sink.send(message(ERROR, status.to_string().as_bytes())).await;
-            let _ = sink.close().await;
+            let frame = CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::default() };
+            let _ = sink.send(Message::Close(Some(frame))).await;
         }
     };
     tokio::pin!(listen, command);

@@ -57,11 +57,15 @@ enum Feed {
 
 /// Runs a command to its end. Returns the `Status` object that the client is told; nothing when the client is gone.
 pub(super) async fn run(
-    mut live: Live,
+    live: Result<Live, String>,
     ask: &Ask,
     input: Receiver<Input>,
     output: Sender<(Output, Bytes)>,
 ) -> Option<Value> {
+    let mut live = match live {
+        Ok(live) => live,
+        Err(message) => return Some(failure(&message)),
+    };
     let mut running = match command::start(&live, &ask.argv, ask.stdin, ask.tty) {
         Ok(running) => running,
         Err(message) => {
@@ -165,6 +169,10 @@ fn ended(argv: &[String], code: i32) -> Value {
     })
 }
 
+fn failure(message: &str) -> Value {
+    json!({"metadata": {}, "status": "Failure", "message": message, "reason": "InternalError", "code": 500})
+}
+
 fn not_run(message: &str) -> Value {
     let mut status =
         Status::internal(message).with_details(json!({"causes": [{"message": message}]})).to_value();
@@ -197,7 +205,7 @@ mod tests {
                 if to == Output::Stdout { out.extend(bytes) } else { err.extend(bytes) }
             }
         };
-        let (status, ()) = tokio::join!(run(live, &ask, inputs_read, output), collect);
+        let (status, ()) = tokio::join!(run(Ok(live), &ask, inputs_read, output), collect);
         drop(input);
         (status, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
     }
@@ -234,6 +242,6 @@ mod tests {
         let (output, _outputs) = mpsc::channel(1);
         drop(input);
         let ask = Ask { argv: vec!["sleep".into(), "1000".into()], ..Ask::default() };
-        assert_eq!(run(live, &ask, inputs, output).await, None);
+        assert_eq!(run(Ok(live), &ask, inputs, output).await, None);
     }
 }

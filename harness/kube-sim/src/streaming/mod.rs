@@ -44,13 +44,14 @@ impl Connection<'_> {
     }
 }
 
-/// Runs a command in a container, over the connection of this request.
+/// Runs a command in a container, over the connection of this request. Where there is no such container, the client is
+/// told so over the connection, as by a real kubelet.
 ///
 /// # Errors
 /// 400 when the client asks for no upgrade that is known.
 pub(crate) fn run_command(
     connection: &Connection<'_>,
-    live: Live,
+    live: Result<Live, String>,
     ask: Ask,
     stopped: impl Future<Output = ()> + Send + 'static,
 ) -> Result<Response, Status> {

@@ -52,14 +52,14 @@ impl Ends {
 }
 
 /// Runs a command whose ends are streams of a SPDY connection.
-pub(super) async fn serve(connection: Upgraded, live: Live, ask: Ask, clock: &Clock) {
+pub(super) async fn serve(connection: Upgraded, live: Result<Live, String>, ask: Ask, clock: &Clock) {
     let (opened, streams) = mpsc::channel(QUEUE);
     let session = spdy::serve(TokioIo::new(connection), opened);
     let command = command(streams, live, &ask, clock);
     tokio::join!(session, command);
 }
 
-async fn command(mut streams: Receiver<Stream>, live: Live, ask: &Ask, clock: &Clock) {
+async fn command(mut streams: Receiver<Stream>, live: Result<Live, String>, ask: &Ask, clock: &Clock) {
     let mut ends = Ends::default();
     let opening = async {
         while !ends.complete(ask) {

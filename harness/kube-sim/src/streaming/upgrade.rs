@@ -28,8 +28,6 @@ pub(super) enum Kind {
 #[derive(Debug)]
 pub(super) struct Agreed {
     pub(super) kind: Kind,
-    /// One of those that the server offered.
-    pub(super) protocol: &'static str,
     /// Says so to the client.
     pub(super) response: Response,
 }
@@ -81,7 +79,7 @@ pub(super) fn agree(
             answer.insert("sec-websocket-protocol", HeaderValue::from_static(protocol));
         }
     }
-    Ok(Agreed { kind, protocol, response })
+    Ok(Agreed { kind, response })
 }
 
 fn accept(key: &str) -> String {
@@ -103,7 +101,8 @@ mod tests {
         headers.insert("sec-websocket-key", "k".parse().unwrap());
         headers.append("sec-websocket-protocol", "b, a".parse().unwrap());
         let agreed = agree(&headers, &["a", "b"], &[]).unwrap();
-        assert_eq!((agreed.kind, agreed.protocol), (Kind::WebSocket, "a"));
+        assert_eq!(agreed.kind, Kind::WebSocket);
+        assert_eq!(agreed.response.headers()["sec-websocket-protocol"], "a");
         assert_eq!(agreed.response.status(), StatusCode::SWITCHING_PROTOCOLS);
         assert_eq!(agree(&headers, &["c"], &[]).unwrap_err().code, 400);
     }

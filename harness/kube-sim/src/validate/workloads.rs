@@ -26,6 +26,22 @@ pub(super) fn check(kind: &str, object: &Value, old: Option<&Value>, errors: &mu
     true
 }
 
+/// The template with a volume for each claim template, which its containers may mount.
+fn with_claims(spec: &Value, template: &Value) -> Value {
+    let mut template = template.clone();
+    let claims = spec["volumeClaimTemplates"].as_array().into_iter().flatten();
+    let named: Vec<Value> = claims
+        .map(|claim| serde_json::json!({"name": claim["metadata"]["name"], "emptyDir": {}}))
+        .collect();
+    if !named.is_empty() && template["spec"].is_object() {
+        let mut volumes = template["spec"]["volumes"].as_array().cloned().unwrap_or_default();
+        volumes.retain(|volume| named.iter().all(|claim| claim["name"] != volume["name"]));
+        volumes.extend(named);
+        template["spec"]["volumes"] = Value::Array(volumes);
+    }
+    template
+}
+
 fn always_running(kind: &str, spec: &Value, errors: &mut Errors) {
     for field in ["replicas", "minReadySeconds", "revisionHistoryLimit"] {
         errors.not_negative(&format!("spec.{field}"), &spec[field]);
@@ -55,7 +71,7 @@ fn always_running(kind: &str, spec: &Value, errors: &mut Errors) {
         let shown = if labels.is_null() { &json!({}) } else { labels };
         errors.invalid("spec.template.metadata.labels", shown, "`selector` does not match template `labels`");
     }
-    pods::template(template, "spec.template", errors);
+    pods::template(&with_claims(spec, template), "spec.template", errors);
     let policy = &template["spec"]["restartPolicy"];
     if matches!(policy.as_str(), Some("OnFailure" | "Never")) {
         errors.not_supported("spec.template.spec.restartPolicy", policy, &["Always"]);

@@ -1,17 +1,19 @@
 //! StatefulSets: numbered pods, made in order and taken down in reverse.
 //!
-//! Updates replace outdated pods one by one from the highest number down to `partition`. Not modelled, and said so by an
-//! event: `volumeClaimTemplates`. Not modelled: ControllerRevisions (`kubectl rollout history` and `undo`).
+//! Updates replace outdated pods one by one from the highest number down to `partition`; pods below it come back with the
+//! template that they had.
+
+mod claims;
 
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 use sim_core::ledger::Change;
 
-use super::deployment::template_hash;
 use super::events::{Level, Recorder};
+use super::history::History;
 use super::manager::{Controller, Next};
-use super::objects::{controller_key, deleting, label, list, name, namespace, number, set, text};
+use super::objects::{controller_key, deleting, label, name, namespace, number, set, text};
 use super::pods::{available_at, claim, from_template, is_finished, is_ready};
 use super::store::Store;
 use crate::status::Status;
@@ -34,11 +36,14 @@ impl StatefulSets {
         Self { store, events }
     }
 
-    fn create(&mut self, set: &Value, ordinal: i64, revision: &str) -> Result<(), Status> {
+    fn create(&mut self, set: &Value, ordinal: i64, history: &History) -> Result<(), Status> {
         let kinds = self.store.kinds();
         let (kind, pods) = (kinds.stateful_sets.clone(), kinds.pods.clone());
         let pod_name = format!("{}-{ordinal}", name(set));
-        let mut pod = from_template(&set["spec"]["template"], &kind, set, name(set));
+        let revision = revision_for(set, ordinal, history);
+        let template = history.template(revision).unwrap_or_else(|| set["spec"]["template"].clone());
+        claims::ensure(&self.store, set, &pod_name)?;
+        let mut pod = from_template(&template, &kind, set, name(set));
         if let Some(metadata) = pod["metadata"].as_object_mut() {
             metadata.shift_remove("generateName");
         }
@@ -56,10 +61,7 @@ impl StatefulSets {
         if !subdomain.is_empty() {
             self::set(&mut pod, &["spec", "subdomain"], json!(subdomain));
         }
-        if !list(set, "/spec/volumeClaimTemplates").is_empty() {
-            let message = "volumeClaimTemplates are not modelled by kube-sim and are ignored";
-            self.events.event(&kind, set, Level::Warning, "NotModelled", message);
-        }
+        claims::mount(set, &mut pod, &pod_name);
         let title = name(set);
         match self.store.create(&pods, namespace(set), pod) {
             Ok(_) => {
@@ -85,14 +87,15 @@ impl StatefulSets {
     }
 
     /// One step: the first thing that has to happen, or everything at once with `podManagementPolicy: Parallel`.
-    fn step(&mut self, set: &Value, pods: &[Arc<Value>], revision: &str) -> Result<(), Status> {
+    fn step(&mut self, set: &Value, pods: &[Arc<Value>], history: &History) -> Result<(), Status> {
+        let revision = history.newest();
         let replicas = number(set, "/spec/replicas").unwrap_or(1);
         let start = number(set, "/spec/ordinals/start").unwrap_or_default();
         let parallel = text(set, "/spec/podManagementPolicy") == "Parallel";
         let by_ordinal = |ordinal: i64| pods.iter().find(|pod| ordinal_of(set, pod) == Some(ordinal));
         for ordinal in start..start + replicas {
             match by_ordinal(ordinal) {
-                None => self.create(set, ordinal, revision)?,
+                None => self.create(set, ordinal, history)?,
                 Some(pod) if is_finished(pod) && !deleting(pod) => self.delete(set, pod)?,
                 Some(pod) if is_ready(pod) && !deleting(pod) => continue,
                 Some(_) => {}
@@ -110,6 +113,7 @@ impl StatefulSets {
         extra.sort_by_key(|pod| std::cmp::Reverse(ordinal_of(set, pod)));
         for pod in extra {
             if !deleting(pod) {
+                claims::condemn(&self.store, set, pod)?;
                 self.delete(set, pod)?;
             }
             if !parallel {
@@ -154,7 +158,8 @@ impl StatefulSets {
         let settled = updated == wanted && ready == wanted && replicas == wanted;
         let before = text(set, "/status/currentRevision");
         let current = if settled || before.is_empty() { revision } else { before };
-        let of_current = live.iter().filter(|pod| label(pod, REVISION_LABEL) == Some(current)).count();
+        let staying = live.iter().filter(|pod| !deleting(pod));
+        let of_current = staying.filter(|pod| label(pod, REVISION_LABEL) == Some(current)).count();
         let mut status = json!({
             "observedGeneration": set["metadata"]["generation"], "replicas": replicas,
             "availableReplicas": available, "collisionCount": 0,
@@ -170,6 +175,17 @@ impl StatefulSets {
         }
         (status, next)
     }
+}
+
+/// The revision that a new pod is made from: the present one, unless an update has not come to its number yet.
+fn revision_for<'a>(set: &'a Value, ordinal: i64, history: &'a History) -> &'a str {
+    let current = text(set, "/status/currentRevision");
+    let start = number(set, "/spec/ordinals/start").unwrap_or_default();
+    let partition = number(set, "/spec/updateStrategy/rollingUpdate/partition").unwrap_or_default();
+    let left = number(set, "/status/currentReplicas").unwrap_or_default();
+    let rolling = text(set, "/spec/updateStrategy/type") != "OnDelete";
+    let kept = if partition > 0 { ordinal < start + partition } else { ordinal < start + left };
+    if rolling && kept && !current.is_empty() { current } else { history.newest() }
 }
 
 fn ordinal_of(set: &Value, pod: &Value) -> Option<i64> {
@@ -195,11 +211,14 @@ impl Controller for StatefulSets {
     fn reconcile(&mut self, at: &str) -> Result<Next, Status> {
         let kind = self.store.kinds().stateful_sets.clone();
         let Some(set) = self.store.get(&kind, at).filter(|set| !deleting(set)) else { return Ok(Next::Done) };
-        let revision = format!("{}-{}", name(&set), template_hash(&set["spec"]["template"], 0));
+        let history = History::of(&self.store, &kind, &set)?;
         let pods = claim(&self.store, &kind, &set)?;
-        self.step(&set, &pods, &revision)?;
+        self.step(&set, &pods, &history)?;
         let pods = claim(&self.store, &kind, &set)?;
-        let (status, next) = self.status(&set, &pods, &revision);
+        let (status, next) = self.status(&set, &pods, history.newest());
+        let mut used: Vec<_> = pods.iter().filter_map(|pod| label(pod, REVISION_LABEL)).collect();
+        used.push(text(&status, "/currentRevision"));
+        history.truncate(&self.store, &set, &used)?;
         self.store.set_status(&kind, at, status)?;
         Ok(next)
     }
