@@ -66,6 +66,11 @@ impl Context {
         }
     }
 
+    /// Undoes what a world of this name, whose start was broken off here, did to its cluster.
+    pub(super) async fn undo_start(&self, name: &WorldName) {
+        leftovers::undo_start(&self.home, name, &self.clock, &Progress::new(output::say)).await;
+    }
+
     /// The record of the world that is meant, whatever its version.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! Keeping a world in this process until it is to end.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use super::signals::{Asked, Signals};
@@ -13,7 +14,7 @@ const GRACE: Duration = Duration::from_secs(1);
 
 /// Starts the planned world in its folder. A signal that comes first lets the start come to its end, which takes a moment, and
 /// takes the world down again: the start's file writers would otherwise outlive it. After a second signal that moment is
-/// bounded, and nothing is taken down in order.
+/// bounded, and nothing is taken down in order. With a real cluster, which takes minutes, the start is broken off and undone.
 ///
 /// # Errors
 /// When it cannot be started, or a signal comes first; nothing is left then.
@@ -33,32 +34,46 @@ pub(super) async fn start(
         Ok::<_, CliError>(Hosted::start(claim, config, options).await?)
     };
     let mut starting = Box::pin(starting);
-    let asked = tokio::select! {
-        hosted = &mut starting => return hosted,
-        asked = signals.next() => asked,
+    let begun = tokio::select! {
+        hosted = &mut starting => Ok(hosted),
+        asked = signals.next() => Err(asked),
     };
+    let broken_off = match begun {
+        Ok(Ok(hosted)) => return Ok(hosted),
+        Ok(Err(error)) => error,
+        Err(asked) if real => asked.error(),
+        Err(asked) => {
+            if let Some(hosted) = finish(context, starting, signals).await {
+                end(hosted, signals).await;
+            }
+            return Err(asked.error());
+        }
+    };
+    drop(starting);
     if real {
-        // This may take minutes: it is broken off, and what was done until now is undone. A second signal leaves that to the
-        // next command.
-        drop(starting);
+        // Something was done to the cluster already. A second signal leaves undoing it to the next command.
         tokio::select! {
-            () = context.sweep() => {}
+            () = context.undo_start(&name) => {}
             _ = signals.next() => {}
         }
-        return Err(asked.error());
     }
-    let started = tokio::select! {
+    Err(broken_off)
+}
+
+/// Lets a start come to its end, so that it can be taken down in order; `None` when a second signal does not wait for that.
+async fn finish(
+    context: &Context,
+    mut starting: Pin<Box<impl Future<Output = Result<Hosted, CliError>>>>,
+    signals: &mut Signals,
+) -> Option<Hosted> {
+    tokio::select! {
         hosted = &mut starting => hosted.ok(),
         _ = signals.next() => {
             // What is made here is dropped, which ends it at once.
             drop(context.clock.wall_timeout(GRACE, &mut starting).await);
             None
         }
-    };
-    if let Some(hosted) = started {
-        end(hosted, signals).await;
     }
-    Err(asked.error())
 }
 
 /// Waits until the world is asked to end, by signal or by its control interface (`None`).

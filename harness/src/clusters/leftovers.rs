@@ -1,25 +1,38 @@
-//! Undoing what worlds did to real clusters whose processes died.
+//! Undoing what worlds did to real clusters and did not undo themselves.
 
 use sim_core::clock::Clock;
 
 use super::Progress;
 use super::undo::Undo;
-use crate::state::StateHome;
+use crate::state::{Claim, StateHome, WorldName};
 
 /// Undoes what dead worlds left in clusters and removes their folders. What cannot be undone now stays written down, and is said.
 pub async fn sweep(home: &StateHome, clock: &Clock, progress: &Progress) {
     for claim in home.leftovers() {
-        let name = claim.name().clone();
+        let name = claim.name();
         progress.say(&format!("world '{name}' ended without order: undoing what it did to its cluster"));
-        let undone = match Undo::read(claim.dir()) {
-            Ok(undo) => Box::pin(undo.perform(clock, progress)).await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = undone {
-            progress.say(&format!(
-                "warning: world '{name}' has left something: {}\n  next: {}; the next command tries again",
-                error.what, error.next
-            ));
-        }
+        undo(&claim, clock, progress).await;
+    }
+}
+
+/// The same for one world of this process whose start was broken off.
+pub async fn undo_start(home: &StateHome, name: &WorldName, clock: &Clock, progress: &Progress) {
+    for claim in home.leftovers().into_iter().filter(|claim| claim.name() == name) {
+        undo(&claim, clock, progress).await;
+    }
+}
+
+async fn undo(claim: &Claim, clock: &Clock, progress: &Progress) {
+    let undone = match Undo::read(claim.dir()) {
+        Ok(undo) => Box::pin(undo.perform(clock, progress)).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = undone {
+        progress.say(&format!(
+            "warning: world '{}' has left something: {}\n  next: {}; the next command tries again",
+            claim.name(),
+            error.what,
+            error.next
+        ));
     }
 }

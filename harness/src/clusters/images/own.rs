@@ -4,12 +4,15 @@ use std::fs::File;
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 
-use super::archive::{Base, digest_of};
+use super::archive::{Base, append, digest_of};
 use crate::clusters::{ClusterError, Trouble};
 
 /// Where program and libraries lie in the image.
 const PROGRAM: &str = "dryarc";
 const LIBRARIES: &str = "lib";
+
+/// How names are looked up: what the C library assumes without this file differs from system to system.
+const NAMES: (&str, &[u8]) = ("etc/nsswitch.conf", b"hosts: files dns\n");
 
 /// Packs the running program and the libraries that are mapped into it.
 ///
@@ -88,6 +91,7 @@ fn pack(program: &Path, libraries: &[PathBuf], to: &Path) -> io::Result<()> {
         header.set_size(file.metadata()?.len());
         layer.append_data(&mut header, name, &mut file)?;
     }
+    append(&mut layer, NAMES.0, NAMES.1)?;
     io::Write::flush(&mut layer.into_inner()?)
 }
 

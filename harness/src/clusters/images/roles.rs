@@ -1,13 +1,18 @@
 //! Which images the agents' pods name, and what each of them runs.
 
-use std::collections::BTreeMap;
-
 use arc_agent_sim::SIDECAR;
-use arc_agent_sim::images::{ImageRole, resolve};
-use arc_agent_sim::manifests::{self, AgentSettings};
-use serde_json::Value;
+use arc_agent_sim::images::{ImageRole, names, resolve};
 
-/// An image by its full name, and the role that it runs.
+/// Registry and family of the agents' images, as the charts name them.
+const REPOSITORY: &str = "mcr.microsoft.com/azurearck8s";
+
+/// Images of jobs, which have versions of their own: those of the Azure CLI's extension 1.11.
+const JOBS: [&str; 2] = [
+    "mcr.microsoft.com/azurearck8s/clusterdiagnosticchecks:1.36.1",
+    "mcr.microsoft.com/arck8sdiagnoser:v0.1.1",
+];
+
+/// An image by its full name, and what it runs.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Named {
     /// Registry, repository and tag.
@@ -16,42 +21,45 @@ pub struct Named {
     pub role: String,
 }
 
-/// Every image that the agents of this version name, taken from their own pods.
+/// Every image that onboarding and its agents of this version name.
 #[must_use]
 pub fn agents(version: &str) -> Vec<Named> {
-    let mut settings = AgentSettings::new("s", "g", "n", "l", "t");
-    settings.agent_version = version.into();
-    let mut found = BTreeMap::new();
-    for object in manifests::objects(&settings) {
-        let containers = object.pointer("/spec/template/spec/containers").and_then(Value::as_array);
-        for container in containers.into_iter().flatten() {
-            let text = |key: &str| container.get(key).and_then(Value::as_str).unwrap_or_default();
-            let (image, container) = (text("image"), text("name"));
-            let role = match resolve(image, container) {
-                Some(ImageRole::Role(role)) => role.name(),
-                Some(ImageRole::Sidecar) => SIDECAR,
-                _ => continue,
-            };
-            found.insert(image.to_owned(), role.to_owned());
-        }
-    }
-    found.into_iter().map(|(name, role)| Named { name, role }).collect()
+    let versioned = names().map(|name| format!("{REPOSITORY}/{name}:{version}"));
+    let named = |name: String| {
+        let role = match resolve(&name, "")? {
+            ImageRole::Role(role) => role.name(),
+            ImageRole::Job(job) => job.name(),
+            ImageRole::Sidecar => SIDECAR,
+        };
+        Some(Named { role: role.into(), name })
+    };
+    versioned.chain(JOBS.map(str::to_owned)).filter_map(named).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+    use arc_agent_sim::manifests::{self, AgentSettings};
+    use serde_json::Value;
 
     #[test]
-    fn every_image_of_the_agents_pods_has_a_role() {
+    fn every_image_of_the_agents_pods_is_made_and_runs_its_role() {
         let all = agents("1.37.2");
-        let role = |name: &str| {
-            let full = format!("mcr.microsoft.com/azurearck8s/{name}:1.37.2");
-            all.iter().find(|image| image.name == full).map(|image| image.role.clone())
-        };
-        assert_eq!(all.len(), 12);
-        assert_eq!(role("configoperator").as_deref(), Some("controller-manager"));
-        assert_eq!(role("fluent-bit").as_deref(), Some(SIDECAR));
-        assert!(agents("1.0.0").iter().all(|image| image.name.ends_with(":1.0.0")));
+        let made: BTreeSet<&str> = all.iter().map(|image| image.name.as_str()).collect();
+        for object in manifests::objects(&AgentSettings::new("s", "g", "n", "l", "t")) {
+            let containers = object.pointer("/spec/template/spec/containers").and_then(Value::as_array);
+            for container in containers.into_iter().flatten() {
+                let image = container["image"].as_str().unwrap();
+                assert!(made.contains(image), "{image}");
+            }
+        }
+        let role =
+            |end: &str| all.iter().find(|image| image.name.ends_with(end)).map(|image| image.role.clone());
+        assert_eq!(role("/configoperator:1.37.2").as_deref(), Some("controller-manager"));
+        assert_eq!(role("/fluent-bit:1.37.2").as_deref(), Some(SIDECAR));
+        assert_eq!(role("/clusterdiagnosticchecks:1.36.1").as_deref(), Some("cluster-diagnostic-checks"));
+        assert!(role("/arck8sdiagnoser:v0.1.1").is_some());
     }
 }
