@@ -8,7 +8,7 @@
 //! 6. target (never refuses, only says what is meant; rules match on it)
 //! 7. faults `before` (nothing has happened yet)
 //! 8. who calls
-//! 9. version, subscription, type and verb, from tables
+//! 9. version, subscription, type and verb, from tables; then the caller's quota
 //! 10. the body's JSON (last, so that refused requests need none)
 //! 11. the provider, in one transaction
 //! 12. rendering
@@ -23,12 +23,13 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use bytes::Bytes;
 use futures::FutureExt as _;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH};
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 use serde_json::Value;
 use sim_core::faults::Hook;
+use uuid::Uuid;
 
 use super::address::{Address, collapse};
 use super::body::{self, BodyError};
@@ -36,9 +37,11 @@ use super::faults::{self, Verdict};
 use super::ids::Ids;
 use super::record::Record;
 use super::render::{self, Context};
+use super::throttle::{Asked, Quota};
 use super::{Front, authn};
-use crate::providers::refusal::{Kind, Refusal};
-use crate::providers::seam::{Actor, Call, Query, Verb};
+use crate::providers::catalog;
+use crate::providers::refusal::{Cause, Kind, Refusal};
+use crate::providers::seam::{Actor, Call, Conditions, Manner, Query, Verb};
 use crate::providers::target::Target;
 use crate::surfaces::identity::tokens::{Caller, CallerKind};
 use crate::surfaces::{self, Surface, SurfaceReply, SurfaceRequest};
@@ -147,17 +150,24 @@ fn version<'q>(query: &'q Query<'_>) -> Result<&'q str, Refusal> {
     if is_version(version) {
         return Ok(version);
     }
-    let text = format!(
-        "The api-version '{version}' is invalid. Versions look like '2024-11-01' or '2024-07-01-preview'."
-    );
+    let known = catalog::core_versions().join(",");
+    let text = format!("The api-version '{version}' is invalid. The supported versions are '{known}'.");
     Err(Refusal::gateway(Kind::Invalid, "InvalidApiVersionParameter", text))
 }
 
 /// The JSON of a body, if it has any. Some clients put a byte order mark before it.
-fn parse(body: &[u8]) -> Result<Option<Value>, Refusal> {
+fn parse(body: &[u8], headers: &HeaderMap) -> Result<Option<Value>, Refusal> {
     let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
     if body.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
+    }
+    let media = headers.get(CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()));
+    if let Some(media) = media.filter(|media| !media.to_ascii_lowercase().contains("json")) {
+        let kind = media.split(';').next().unwrap_or_default().trim();
+        let text = format!(
+            "The content media type '{kind}' is not supported. Only 'application/json' is supported."
+        );
+        return Err(Refusal::gateway(Kind::MediaType, "UnsupportedMediaType", text));
     }
     serde_json::from_slice(body).map(Some).map_err(|error| Refusal::invalid_content(&error.to_string()))
 }
@@ -188,10 +198,16 @@ impl Exchange<'_> {
             return response;
         }
         let busy = self.front.world.clock.busy();
-        let response = match self.dispatch(&target, &query, body, record) {
+        let mut quota = None;
+        let mut response = match self.dispatch(&target, &query, body, record, &mut quota) {
             Ok(response) => response,
             Err(failed) => self.refuse(failed, record),
         };
+        if let Some(quota) =
+            quota.filter(|_| render::tells_quota(&response, self.head.method == Method::HEAD))
+        {
+            quota.write(response.headers_mut());
+        }
         drop(busy);
         record.delivered = true;
         let after = self.faults(Hook::After, route, record, Some(response.status())).await;
@@ -203,7 +219,8 @@ impl Exchange<'_> {
             failed.refusal.error.target = Some(format!("{} {}", self.head.method, self.path));
         }
         record.code = Some(failed.refusal.error.code.to_string());
-        let mut response = render::refusal(&failed.refusal, self.head.method == Method::HEAD);
+        let head = self.head.method == Method::HEAD;
+        let mut response = render::refusal(&failed.refusal, &self.front.world.clock, head);
         if let Some(challenge) = &failed.challenge {
             render::challenge(&mut response, challenge);
         }
@@ -216,6 +233,7 @@ impl Exchange<'_> {
         query: &Query<'_>,
         body: Result<Bytes, BodyError>,
         record: &mut Record<'_>,
+        quota: &mut Option<Quota>,
     ) -> Result<Response, Failed> {
         let world = &self.front.world;
         let verb = verb_of(&self.head.method)
@@ -225,7 +243,7 @@ impl Exchange<'_> {
             let caller = caller
                 .map_err(|denied| Failed { refusal: denied.refusal, challenge: Some(denied.challenge) })?;
             record.caller = Some(caller.appid);
-            return self.authenticated(target, query, body, verb, &caller, record);
+            return self.authenticated(target, query, body, verb, &caller, (record, quota));
         }
         self.front.registry.route(&world.profile, target, verb, "").map_err(Failed::from)?;
         Err(Refusal::not_modelled("this path").into())
@@ -238,7 +256,7 @@ impl Exchange<'_> {
         body: Result<Bytes, BodyError>,
         verb: Verb,
         caller: &Caller,
-        record: &mut Record<'_>,
+        (record, quota): (&mut Record<'_>, &mut Option<Quota>),
     ) -> Result<Response, Failed> {
         let world = &self.front.world;
         let asked = version(query)?;
@@ -246,9 +264,10 @@ impl Exchange<'_> {
         if route.nearest {
             record.served_version = Some(route.version.to_owned());
         }
+        *quota = self.count(target, verb, caller)?;
         let body = match verb {
             Verb::Get | Verb::Head => None,
-            _ => parse(&body.map_err(unreadable)?)?,
+            _ => parse(&body.map_err(unreadable)?, &self.head.headers)?,
         };
         let call = Call {
             verb,
@@ -256,6 +275,7 @@ impl Exchange<'_> {
             version: route.version,
             query,
             body: body.as_ref(),
+            conditions: self.conditions(),
             actor: actor(caller),
             now: world.clock.now(),
             profile: &world.profile,
@@ -264,19 +284,69 @@ impl Exchange<'_> {
         if verb.is_write() {
             record.committed = Some(false);
         }
-        let reply = world.ledger.write(|txn| route.handle(&call, txn))?;
-        if verb.is_write() {
-            record.committed = Some(true);
-        }
+        let reply = world.ledger.write(|txn| route.handle(&call, txn));
         let context = Context {
             clock: &world.clock,
             address: self.address,
             path: self.path,
             query: self.query,
             version: asked,
-            hub: route.is_hub(),
+            manner: route.manner(),
+            served: route.version,
+            identifier: self.identifier(route.manner(), target, verb, caller),
         };
-        Ok(render::reply(&context, reply))
+        match reply {
+            Ok(reply) => {
+                if verb.is_write() {
+                    record.committed = Some(true);
+                }
+                Ok(render::reply(&context, reply))
+            }
+            Err(refusal) if refusal.cause == Cause::Unsaid => {
+                let mut response = self.refuse(refusal.into(), record);
+                render::refused(&context, &mut response);
+                Ok(response)
+            }
+            Err(refusal) => Err(refusal.into()),
+        }
+    }
+
+    /// Counts the request against the caller's quota. Polls outside of subscriptions are free.
+    fn count(&self, target: &Target<'_>, verb: Verb, caller: &Caller) -> Result<Option<Quota>, Refusal> {
+        let world = &self.front.world;
+        if matches!(target, Target::OperationStatus { subscription: None, .. }) {
+            return Ok(None);
+        }
+        let kind = target.type_name();
+        let typed = matches!(target, Target::Resource(_) | Target::Collection(_) | Target::Action(_));
+        let asked = Asked {
+            subscription: target.subscription(),
+            principal: caller.oid,
+            verb,
+            provided: typed.then(|| [target.namespace(), kind.as_ref()]),
+        };
+        self.front.throttle.count(&world.profile.throttling, asked, world.clock.now()).map(Some)
+    }
+
+    fn conditions(&self) -> Conditions<'_> {
+        let text = |name: HeaderName| self.head.headers.get(name).and_then(|value| value.to_str().ok());
+        Conditions { if_match: text(IF_MATCH), if_none_match: text(IF_NONE_MATCH) }
+    }
+
+    /// Whom a proxied reply names: recordings show it on writes, and on everything of some providers.
+    fn identifier(
+        &self,
+        manner: Manner,
+        target: &Target<'_>,
+        verb: Verb,
+        caller: &Caller,
+    ) -> Option<[Uuid; 3]> {
+        let named = match manner {
+            Manner::Own | Manner::Plain => false,
+            Manner::Hub => verb.is_write(),
+            Manner::Versioned => !matches!(target, Target::Collection(_)),
+        };
+        named.then(|| [caller.tenant, caller.oid, self.front.ids.uuid()])
     }
 
     /// The reply of a rule that fires at `hook`, if one does.

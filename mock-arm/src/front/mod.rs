@@ -13,6 +13,7 @@ mod record;
 mod render;
 #[cfg(test)]
 mod tests;
+mod throttle;
 
 use std::sync::Arc;
 
@@ -29,6 +30,7 @@ pub struct Front {
     registry: Registry,
     ids: Stream,
     stamp: ids::Stamp,
+    throttle: throttle::Throttle,
 }
 
 impl Front {
@@ -36,7 +38,7 @@ impl Front {
     #[must_use]
     pub fn new(world: World, registry: Registry) -> Self {
         let ids = world.seed.stream("arm/request");
-        Self { world, registry, ids, stamp: ids::Stamp::default() }
+        Self { world, registry, ids, stamp: ids::Stamp::default(), throttle: throttle::Throttle::default() }
     }
 
     fn stamp(&self, wall: jiff::Timestamp) -> Arc<str> {

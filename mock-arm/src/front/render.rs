@@ -8,20 +8,25 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, EXPIRES, LOCATION, PRAGMA,
 use http::header::{STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
+use serde_json::json;
 use sim_core::clock::Clock;
 use std::time::Duration;
+use uuid::Uuid;
 
 use super::address::Address;
-use crate::lro::{Operation, State};
+use crate::lro::{Form, Operation, State};
 use crate::profile::Style;
 use crate::providers::refusal::{Cause, Kind, Refusal};
-use crate::providers::seam::{Page, Reply};
+use crate::providers::seam::{Manner, Page, Reply};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 const ASYNC_OPERATION: HeaderName = HeaderName::from_static("azure-asyncoperation");
 const FAILURE_CAUSE: HeaderName = HeaderName::from_static("x-ms-failure-cause");
 const HUB: HeaderName = HeaderName::from_static("x-ms-providerhub-traffic");
 const CACHE: HeaderName = HeaderName::from_static("x-cache");
+const IDENTIFIER: HeaderName = HeaderName::from_static("x-ms-operation-identifier");
+const SUPPORTED: HeaderName = HeaderName::from_static("api-supported-versions");
+const TIMEOUT: HeaderName = HeaderName::from_static("x-ms-async-operation-timeout");
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 
 /// What rendering needs to know about the request.
@@ -36,12 +41,16 @@ pub(super) struct Context<'a> {
     pub(super) query: &'a str,
     /// The version that the caller asked for: links carry it on.
     pub(super) version: &'a str,
-    /// Whether the provider sits behind the provider hub.
-    pub(super) hub: bool,
+    /// How the provider's replies look.
+    pub(super) manner: Manner,
+    /// The version in whose form the provider answers.
+    pub(super) served: &'a str,
+    /// Tenant and object id of the caller, and an id of this request: what proxied replies tell of it.
+    pub(super) identifier: Option<[Uuid; 3]>,
 }
 
-/// Headers that every reply of Resource Manager has. What a gateway only adds for its own use (`x-msedge-ref`, rate
-/// limit counters) is not modelled.
+/// Headers that every reply of Resource Manager has. What an edge only adds for its own use (`x-msedge-ref`) is not
+/// modelled.
 pub(super) fn common(headers: &mut HeaderMap) {
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
@@ -90,17 +99,26 @@ pub(super) fn reply(context: &Context<'_>, reply: Reply) -> Response {
         Reply::Created(body) => json(StatusCode::CREATED, &body),
         Reply::Resource { body, created, etag, operation } => {
             let mut response = json(if created { StatusCode::CREATED } else { StatusCode::OK }, &body);
-            insert(response.headers_mut(), ETAG, &etag);
+            let headers = response.headers_mut();
+            if context.manner == Manner::Hub {
+                insert(headers, ETAG, &etag);
+            }
             if let Some(operation) = operation {
-                links(context, &operation, response.headers_mut());
+                links(context, &operation, headers);
+                if let Some(home) = &operation.document.home {
+                    insert(headers, LOCATION, home);
+                }
             }
             response
         }
         Reply::Page(page) => list(context, &page),
         Reply::Nothing => empty(StatusCode::NO_CONTENT),
+        Reply::Done => empty(StatusCode::OK),
         Reply::Accepted(operation) => {
-            let mut response = if context.hub {
-                bytes(StatusCode::ACCEPTED, b"null".to_vec())
+            let mut response = if context.manner == Manner::Hub {
+                let mut response = bytes(StatusCode::ACCEPTED, b"null".to_vec());
+                insert(response.headers_mut(), ETAG, &operation.etag);
+                response
             } else {
                 empty(StatusCode::ACCEPTED)
             };
@@ -110,10 +128,28 @@ pub(super) fn reply(context: &Context<'_>, reply: Reply) -> Response {
         Reply::Status(operation) => status(context, &operation),
         Reply::Outcome(operation) => outcome(context, &operation),
     };
-    if context.hub {
-        response.headers_mut().insert(HUB, HeaderValue::from_static("True"));
-    }
+    mannerly(context, response.headers_mut());
     response
+}
+
+/// What the provider adds to each of its replies.
+fn mannerly(context: &Context<'_>, headers: &mut HeaderMap) {
+    match context.manner {
+        Manner::Own => {}
+        Manner::Hub => {
+            headers.insert(HUB, HeaderValue::from_static("True"));
+        }
+        Manner::Versioned => insert(headers, SUPPORTED, context.served),
+        Manner::Plain => {
+            if headers.contains_key(CONTENT_TYPE) {
+                headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            }
+        }
+    }
+    if let Some([tenant, object, request]) = context.identifier {
+        // The region says that this is a simulation.
+        insert(headers, IDENTIFIER, &format!("tenantId={tenant},objectId={object}/dryarc/{request}"));
+    }
 }
 
 fn list(context: &Context<'_>, page: &Page) -> Response {
@@ -130,6 +166,8 @@ fn list(context: &Context<'_>, page: &Page) -> Response {
         let link = next_link(context, next);
         text.extend_from_slice(b",\"nextLink\":");
         let _ = serde_json::to_writer(&mut text, &link);
+    } else if page.null_link {
+        text.extend_from_slice(b",\"nextLink\":null");
     }
     text.push(b'}');
     bytes(StatusCode::OK, text)
@@ -151,17 +189,11 @@ fn next_link(context: &Context<'_>, next: &str) -> String {
     link
 }
 
-fn status_path(operation: &Operation) -> String {
-    format!(
-        "/providers/{}/locations/{}/operationStatuses/{}",
-        operation.namespace,
-        operation.location.to_uppercase(),
-        operation.id
-    )
-}
-
 fn status_url(context: &Context<'_>, operation: &Operation) -> String {
-    format!("{}{}?api-version={}", context.address.base_url(), status_path(operation), context.version)
+    let document = &operation.document;
+    let path = document.link.as_deref().unwrap_or(&document.path);
+    let version = document.version.as_deref().unwrap_or(context.version);
+    format!("{}{path}?api-version={version}", context.address.base_url())
 }
 
 fn result_url(context: &Context<'_>, operation: &Operation) -> String {
@@ -186,6 +218,9 @@ fn links(context: &Context<'_>, operation: &Operation, headers: &mut HeaderMap) 
         }
         Style::Body | Style::Immediate => return,
     }
+    if let Some(timeout) = &operation.document.timeout {
+        insert(headers, TIMEOUT, timeout);
+    }
     ask_again(context.clock, operation.retry_span(), headers);
 }
 
@@ -200,7 +235,11 @@ fn ask_again(clock: &Clock, span: Duration, headers: &mut HeaderMap) {
 
 /// The status document: reading it succeeds even when the operation failed.
 fn status(context: &Context<'_>, operation: &Operation) -> Response {
-    let mut response = json(StatusCode::OK, &operation.status(status_path(operation)));
+    let mut response = json(StatusCode::OK, &operation.status());
+    if operation.document.form == Form::Full {
+        insert(response.headers_mut(), ETAG, &operation.etag);
+        response.headers_mut().insert(IDENTIFIER, HeaderValue::from_static(""));
+    }
     if operation.is_running() {
         ask_again(context.clock, operation.retry_span(), response.headers_mut());
     }
@@ -239,21 +278,46 @@ fn code_of(kind: Kind) -> StatusCode {
         Kind::Precondition => StatusCode::PRECONDITION_FAILED,
         Kind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Kind::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Kind::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
         Kind::NotModelled => StatusCode::NOT_IMPLEMENTED,
         Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 
 /// A refusal; `head` says that the method is HEAD, whose replies have no body.
-pub(super) fn refusal(refusal: &Refusal, head: bool) -> Response {
+pub(super) fn refusal(refusal: &Refusal, clock: &Clock, head: bool) -> Response {
     let status = code_of(refusal.kind);
-    let mut response = if head { empty(status) } else { body(status, &refusal.error) };
     let cause = match refusal.cause {
-        Cause::Gateway => "gateway",
-        Cause::Service => "service",
+        Cause::Gateway => Some("gateway"),
+        Cause::Service => Some("service"),
+        Cause::Unsaid => None,
     };
-    response.headers_mut().insert(FAILURE_CAUSE, HeaderValue::from_static(cause));
+    let mut response = match (head, cause) {
+        (true, _) => empty(status),
+        (false, Some(_)) => body(status, &refusal.error),
+        (false, None) => {
+            let ArmError { code, message, .. } = &*refusal.error;
+            json(status, &json!({ "error": { "code": code, "message": message, "additionalInfo": [] } }))
+        }
+    };
+    if let Some(cause) = cause {
+        response.headers_mut().insert(FAILURE_CAUSE, HeaderValue::from_static(cause));
+    }
+    if let Kind::Throttled { after: Some(seconds) } = refusal.kind {
+        ask_again(clock, Duration::from_secs(seconds), response.headers_mut());
+    }
     response
+}
+
+/// Adds what a provider adds, to a refusal that comes from it.
+pub(super) fn refused(context: &Context<'_>, response: &mut Response) {
+    mannerly(context, response.headers_mut());
+}
+
+/// Whether a reply tells of what is left of the caller's quota: what the gateway itself refuses does not, but for HEAD.
+pub(super) fn tells_quota(response: &Response, head: bool) -> bool {
+    head || response.headers().get(FAILURE_CAUSE).is_none_or(|cause| cause != "gateway")
 }
 
 /// A refusal of a caller whose token is not good.

@@ -12,7 +12,7 @@ use tower::ServiceExt as _;
 
 use super::faults::Cut;
 use super::{Front, router};
-use crate::profile::{Authentication, Profile};
+use crate::profile::{Authentication, Bucket, Profile, Throttling};
 use crate::providers::Registry;
 use crate::world::World;
 
@@ -23,7 +23,11 @@ struct Client {
 
 impl Client {
     fn new(authentication: Authentication) -> Self {
-        let world = World::for_tests(Profile { authentication, ..Profile::default() });
+        Self::with(Profile { authentication, ..Profile::default() })
+    }
+
+    fn with(profile: Profile) -> Self {
+        let world = World::for_tests(profile);
         let front = Front::new(world.clone(), Registry::default());
         Self { router: router(Arc::new(front)), world }
     }
@@ -130,6 +134,41 @@ async fn bad_input_is_answered_with_an_arm_error() {
     assert_eq!(code(invalid).await, (400, "InvalidApiVersionParameter".into()));
     let path = client.send("GET", "/no/such/thing", Body::empty()).await;
     assert_eq!(code(path).await, (404, "InvalidRequestUri".into()));
+}
+
+#[tokio::test]
+async fn bodies_of_other_kinds_are_refused() {
+    let client = Client::open();
+    let subscription = client.world.profile.subscriptions[0].id;
+    let request =
+        Request::put(format!("/subscriptions/{subscription}/resourcegroups/g?api-version=2024-11-01"))
+            .header("host", "management.azure.com")
+            .header("content-type", "text/plain; charset=utf-8")
+            .body(Body::from("location=eastus"))
+            .unwrap();
+    let response = client.router.clone().oneshot(request).await.unwrap();
+    assert_eq!(code(response).await, (415, "UnsupportedMediaType".into()));
+}
+
+#[tokio::test]
+async fn who_asks_too_often_is_told_when_to_come_back() {
+    let limits =
+        Throttling { enforced: true, reads: Bucket { size: 1, per_second: 1 }, ..Throttling::default() };
+    let client = Client::with(Profile {
+        authentication: Authentication::None,
+        throttling: limits,
+        ..Profile::default()
+    });
+    let url = "/subscriptions/{s}/resourcegroups?api-version=2024-11-01";
+    let first = client.send("GET", url, Body::empty()).await;
+    assert_eq!(first.headers()["x-ms-ratelimit-remaining-subscription-global-reads"], "14");
+    let second = client.send("GET", url, Body::empty()).await;
+    assert_eq!(second.headers()["retry-after"], "1");
+    assert_eq!(code(second).await, (429, "SubscriptionRequestsThrottled".into()));
+    // Writes have a bucket of their own, and the clock fills this one again.
+    assert_eq!(client.group().await.status(), StatusCode::CREATED);
+    client.world.clock.advance(std::time::Duration::from_secs(1)).await;
+    assert_eq!(client.send("GET", url, Body::empty()).await.status(), StatusCode::OK);
 }
 
 #[tokio::test]

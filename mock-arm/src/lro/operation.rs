@@ -56,6 +56,12 @@ pub struct Document {
     /// What `x-ms-async-operation-timeout` says, as an ISO 8601 duration.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout: Option<String>,
+    /// The path in links to the document, where the provider spells it otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+    /// What `Location` says of a resource that is being written, where the provider gives that away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub home: Option<String>,
     /// Version in links to the document, where the provider always names the same one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
@@ -73,7 +79,7 @@ impl Document {
             form: Form::Full,
             running: "Accepted".into(),
             timeout: Some("P6D".into()),
-            version: None,
+            ..Self::default()
         }
     }
 }
@@ -217,10 +223,9 @@ impl Operation {
         Duration::from_secs(self.retry_after)
     }
 
-    /// The document behind its `Azure-AsyncOperation` URL; `id` is what it says of itself where the operation does not
-    /// know its path.
+    /// The document behind its `Azure-AsyncOperation` URL.
     #[must_use]
-    pub fn status(&self, id: String) -> OperationStatus {
+    pub fn status(&self) -> OperationStatus {
         let (status, error) = match &self.state {
             State::Running => (self.document.running.as_str(), None),
             State::Succeeded => ("Succeeded", None),
@@ -230,11 +235,7 @@ impl Operation {
         let form = self.document.form;
         let (timed, full) = (matches!(form, Form::Full | Form::Timed), form == Form::Full);
         OperationStatus {
-            id: match form {
-                Form::State => String::new(),
-                _ if self.document.path.is_empty() => id,
-                _ => self.document.path.clone(),
-            },
+            id: if form == Form::State { String::new() } else { self.document.path.clone() },
             name: if form == Form::State { String::new() } else { self.id.clone() },
             resource_id: full.then(|| self.subject.clone()),
             status: status.into(),

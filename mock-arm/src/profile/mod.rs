@@ -6,6 +6,7 @@
 mod authorization;
 mod operations;
 mod registration;
+mod throttling;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ pub use operations::{Fate, OperationProfile, Style};
 pub use registration::{Registration, RegistrationOutcome};
 use serde::{Deserialize, Serialize};
 use sim_core::seed::Seed;
+pub use throttling::{Bucket, ProviderLimit, Throttling};
 use uuid::Uuid;
 
 /// A directory (tenant) of the simulated Entra ID.
@@ -140,6 +142,8 @@ pub struct Profile {
     pub accept_key_changes: bool,
     /// How features register; the default is that of [`Registration`].
     pub features: Registration,
+    /// How often callers may ask.
+    pub throttling: Throttling,
     /// Whether roles are looked at.
     pub permissions: Permissions,
     /// World seconds until a role assignment, or its removal, takes effect.

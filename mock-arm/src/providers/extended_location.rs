@@ -11,7 +11,7 @@ use sim_core::ledger::{Row, Txn};
 
 use super::kubernetes;
 use super::refusal::{Kind, Refusal};
-use super::seam::{Call, Provider, Reply, Timing, TypeSpec, Verb};
+use super::seam::{Call, Manner, Provider, Reply, Timing, TypeSpec, Verb};
 use super::target::{Target, Typed};
 use super::tracked::{self, Plan};
 use super::{configuration, tags};
@@ -35,7 +35,7 @@ const TYPES: &[TypeSpec] = &[
         actions: &[],
         list: true,
         gated: true,
-        hub: false,
+        manner: Manner::Plain,
     },
     TypeSpec {
         name: "locations/operationsstatus",
@@ -43,7 +43,7 @@ const TYPES: &[TypeSpec] = &[
         actions: &[],
         list: false,
         gated: false,
-        hub: false,
+        manner: Manner::Plain,
     },
 ];
 
@@ -97,18 +97,22 @@ fn handle(call: &Call<'_>, typed: &Typed<'_>, txn: &mut Txn<'_>) -> Result<Reply
     }
 }
 
+fn path(namespace: &str, subscription: &str, location: &str, id: &str) -> String {
+    format!("/subscriptions/{subscription}/providers/{namespace}/locations/{location}/operationsstatus/{id}")
+}
+
 fn document(call: &Call<'_>, resource: &Value, running: &str) -> impl Fn(&str) -> Document + use<> {
     let subscription = call.target.subscription().unwrap_or_default().to_owned();
     let location = tracked::text(resource, "location").to_owned();
     let running = running.to_owned();
     move |id: &str| Document {
-        path: format!(
-            "/subscriptions/{subscription}/providers/{NAMESPACE}/locations/{location}/operationsstatus/{id}"
-        ),
+        path: path(NAMESPACE, &subscription, &location, id),
+        link: Some(path(&NAMESPACE.to_ascii_lowercase(), &subscription, &location, id)),
         form: Form::Timed,
         running: running.clone(),
         timeout: Some("PT120M".into()),
         version: Some("2021-03-15-preview".into()),
+        ..Document::default()
     }
 }
 

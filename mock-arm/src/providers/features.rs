@@ -12,7 +12,7 @@ use sim_core::clock::later;
 use sim_core::ledger::Txn;
 
 use super::refusal::{Kind, Refusal};
-use super::seam::{Call, Provider, Reply, TypeSpec, Verb};
+use super::seam::{Call, Manner, Provider, Reply, TypeSpec, Verb};
 use super::target::Target;
 use super::tracked;
 use crate::lro::{Operation, State};
@@ -36,7 +36,7 @@ const TYPES: &[TypeSpec] = &[TypeSpec {
     actions: &[],
     list: true,
     gated: false,
-    hub: false,
+    manner: Manner::Own,
 }];
 
 /// The provider.

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use sim_core::ledger::{Row, Txn};
 
 use super::refusal::Refusal;
-use super::seam::{Call, Provider, Reply, Timing, TypeSpec, Verb};
+use super::seam::{Call, Manner, Provider, Reply, Timing, TypeSpec, Verb};
 use super::tags;
 use super::target::{Target, Typed};
 use super::tracked::{self, Plan};
@@ -37,7 +37,7 @@ const ALL: &[Verb] = &[Verb::Get, Verb::Put, Verb::Patch, Verb::Delete];
 const READ: &[Verb] = &[Verb::Get];
 
 const fn spec(name: &'static str, verbs: &'static [Verb], gated: bool) -> TypeSpec {
-    TypeSpec { name, verbs, actions: &[], list: true, gated, hub: false }
+    TypeSpec { name, verbs, actions: &[], list: true, gated, manner: Manner::Plain }
 }
 
 const TYPES: &[TypeSpec] = &[
@@ -123,7 +123,7 @@ fn one(
             }
             None => {
                 tracked::remove(txn, &key);
-                Reply::Ok(Arc::new(Value::Null))
+                Reply::Done
             }
         }),
         (Verb::Patch, Some(found)) => patch(call, &key, &found, txn),
@@ -140,8 +140,7 @@ fn document(call: &Call<'_>, resource: &Value, running: &str) -> impl Fn(&str) -
         ),
         form: Form::Timed,
         running: running.clone(),
-        timeout: None,
-        version: None,
+        ..Document::default()
     }
 }
 

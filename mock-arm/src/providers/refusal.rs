@@ -23,6 +23,13 @@ pub enum Kind {
     MethodNotAllowed,
     /// The body is too big.
     TooLarge,
+    /// The body is of a kind that is not taken.
+    MediaType,
+    /// The caller asks too often.
+    Throttled {
+        /// World seconds after which it may ask again; `None` to leave that unsaid.
+        after: Option<u64>,
+    },
     /// The real service does this; the simulation does not.
     NotModelled,
     /// The simulation failed.
@@ -36,6 +43,8 @@ pub enum Cause {
     Gateway,
     /// The resource provider.
     Service,
+    /// The resource provider, which does not say so: its errors have an empty list of extras instead.
+    Unsaid,
 }
 
 /// A refused request.
@@ -65,7 +74,7 @@ impl Refusal {
     /// A refusal by a resource provider that answers for itself: no cause is named, as in recordings.
     #[must_use]
     pub fn of_service(kind: Kind, code: &'static str, message: impl Into<String>) -> Self {
-        Self::service(kind, code, message)
+        Self { cause: Cause::Unsaid, ..Self::service(kind, code, message) }
     }
 
     /// Says what the refusal is about.
@@ -172,6 +181,13 @@ impl Refusal {
                 locks.join(",")
             ),
         )
+    }
+
+    /// A condition of the request does not hold. The text of the real service is not known.
+    #[must_use]
+    pub fn precondition_failed(name: &str) -> Self {
+        let text = format!("The condition that the request puts on the resource '{name}' does not hold.");
+        Self::service(Kind::Precondition, "PreconditionFailed", text)
     }
 
     /// There is no such operation.

@@ -8,7 +8,7 @@ use sim_core::journal::Entry;
 use sim_core::ledger::Txn;
 
 use super::refusal::{Kind, Refusal};
-use super::seam::{Call, Provider, Reply, TypeSpec, Verb};
+use super::seam::{Call, Manner, Provider, Reply, TypeSpec, Verb};
 use super::target::{Target, Typed};
 use super::{authorization, catalog, registering, tracked};
 use crate::lro::{self, Operation, State};
@@ -46,10 +46,10 @@ pub struct Route<'a> {
 }
 
 impl Route<'_> {
-    /// Whether the provider sits behind Azure's provider hub.
+    /// How the provider's replies look.
     #[must_use]
-    pub fn is_hub(&self) -> bool {
-        self.spec.hub
+    pub fn manner(&self) -> Manner {
+        self.spec.manner
     }
 }
 
@@ -314,6 +314,33 @@ fn check_above(call: &Call<'_>, txn: &Txn<'_>) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// Whether a resource with this entity tag is one of those that `wanted` names.
+fn is_one_of(wanted: &str, etag: &str) -> bool {
+    wanted.split(',').map(str::trim).any(|one| one == "*" || one.trim_start_matches("W/") == etag)
+}
+
+/// The table of the resource provider contract: what a condition means for a resource that is there, and for one that is
+/// not. `Some` is an answer that needs no provider.
+fn check_conditions(call: &Call<'_>, txn: &Txn<'_>) -> Result<Option<Reply>, Refusal> {
+    let Target::Resource(typed) = call.target else { return Ok(None) };
+    if !tracked::is_stored(typed.namespace, &typed.type_name()) {
+        return Ok(None);
+    }
+    let (wanted, unwanted) = (call.conditions.if_match, call.conditions.if_none_match);
+    let etag = resources::get(txn, &typed.key()).map(resources::etag);
+    match (call.verb, wanted, unwanted, &etag) {
+        (Verb::Put | Verb::Patch | Verb::Delete, Some(wanted), _, Some(etag)) if !is_one_of(wanted, etag) => {
+            Err(Refusal::precondition_failed(typed.name()))
+        }
+        (Verb::Put, Some(_), _, None) => Err(Refusal::precondition_failed(typed.name())),
+        (Verb::Put, _, Some(unwanted), Some(etag)) if is_one_of(unwanted, etag) => {
+            Err(Refusal::precondition_failed(typed.name()))
+        }
+        (Verb::Delete, Some(_), _, None) => Ok(Some(Reply::Nothing)),
+        _ => Ok(None),
+    }
+}
+
 impl Route<'_> {
     /// Checks roles, registration, group, parents and locks, then lets the provider answer.
     ///
@@ -327,6 +354,9 @@ impl Route<'_> {
         check_group(call, txn)?;
         check_above(call, txn)?;
         authorization::check_locks(call, txn)?;
+        if let Some(reply) = check_conditions(call, txn)? {
+            return Ok(reply);
+        }
         self.provider.handle(call, txn)
     }
 }

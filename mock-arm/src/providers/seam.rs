@@ -54,6 +54,29 @@ pub struct Timing {
     pub retry_after: u64,
 }
 
+/// How the replies of a provider look beside their content (recordings).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manner {
+    /// Resource Manager answers itself.
+    Own,
+    /// The provider sits behind the provider hub: a header says so, resources have entity tags, and the body of "accepted"
+    /// is `null`.
+    Hub,
+    /// The provider names the API versions that it supports.
+    Versioned,
+    /// The provider names no character set.
+    Plain,
+}
+
+/// The conditions of a request, as they stand in `If-Match` and `If-None-Match`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Conditions<'a> {
+    /// Go on only if there is such a resource: `*` or entity tags.
+    pub if_match: Option<&'a str>,
+    /// Go on only if there is none: `*`.
+    pub if_none_match: Option<&'a str>,
+}
+
 /// A type that a provider models.
 #[derive(Debug, Clone, Copy)]
 pub struct TypeSpec {
@@ -67,9 +90,8 @@ pub struct TypeSpec {
     pub list: bool,
     /// Whether a write needs the namespace to be registered.
     pub gated: bool,
-    /// Whether the provider sits behind Azure's provider hub, which shows on the wire: a header, and `null` as the body
-    /// of "accepted".
-    pub hub: bool,
+    /// How its replies look.
+    pub manner: Manner,
 }
 
 /// Who makes the call, as far as providers care.
@@ -94,6 +116,8 @@ pub struct Call<'a> {
     pub query: &'a Query<'a>,
     /// The body, if there is one.
     pub body: Option<&'a Value>,
+    /// On which conditions.
+    pub conditions: Conditions<'a>,
     /// By whom.
     pub actor: Actor,
     /// When, in world time.
@@ -145,8 +169,10 @@ pub enum Reply {
     Page(Page),
     /// Begun; there is nothing to show yet.
     Accepted(Box<Operation>),
-    /// Done, or it exists; there is nothing to show.
+    /// It is not there, or there is nothing to show of it.
     Nothing,
+    /// Done at once; there is nothing to show.
+    Done,
     /// The status document of an operation.
     Status(Box<Operation>),
     /// What the `Location` of an operation answers.
@@ -156,7 +182,10 @@ pub enum Reply {
 impl Reply {
     /// The same list, saying explicitly that there is no next page, as some providers do.
     #[must_use]
-    pub fn with_null_link(self) -> Self {
+    pub fn with_null_link(mut self) -> Self {
+        if let Self::Page(page) = &mut self {
+            page.null_link = true;
+        }
         self
     }
 }
@@ -168,6 +197,8 @@ pub struct Page {
     pub items: Vec<Arc<Value>>,
     /// Where the next page starts.
     pub next: Option<String>,
+    /// Whether the last page says explicitly that there is no next one.
+    pub null_link: bool,
 }
 
 /// A resource provider.

@@ -279,7 +279,7 @@ pub(super) fn list(
 
 /// A list that is always complete.
 pub(super) fn whole(items: impl IntoIterator<Item = Value>) -> Reply {
-    Reply::Page(Page { items: items.into_iter().map(Arc::new).collect(), next: None })
+    Reply::Page(Page { items: items.into_iter().map(Arc::new).collect(), ..Page::default() })
 }
 
 /// The operations of a namespace, as `GET /providers/{namespace}/operations` lists them.

@@ -34,7 +34,7 @@ pub(super) fn handle(call: &Call<'_>, typed: &Typed<'_>, txn: &mut Txn<'_>) -> R
         (Verb::Put, found) => put(call, typed, &key, found.is_some(), txn),
         (Verb::Delete, Some(_)) => {
             txn.delete(LOCKS, &key);
-            Ok(Reply::Ok(Arc::new(Value::Null)))
+            Ok(Reply::Done)
         }
         (Verb::Delete, None) => Ok(Reply::Nothing),
         (_, Some(lock)) => Ok(Reply::Ok(lock)),

@@ -14,7 +14,7 @@ pub(super) use evaluate::{check as check_roles, refusal};
 pub(super) use locks::check as check_locks;
 
 use super::refusal::Refusal;
-use super::seam::{Call, Provider, Reply, TypeSpec, Verb};
+use super::seam::{Call, Manner, Provider, Reply, TypeSpec, Verb};
 use super::target::Target;
 use crate::lro::{Operation, State};
 
@@ -23,7 +23,7 @@ pub const NAMESPACE: &str = "Microsoft.Authorization";
 
 const fn spec(name: &'static str) -> TypeSpec {
     let verbs = &[Verb::Get, Verb::Put, Verb::Delete];
-    TypeSpec { name, verbs, actions: &[], list: true, gated: false, hub: false }
+    TypeSpec { name, verbs, actions: &[], list: true, gated: false, manner: Manner::Own }
 }
 
 const TYPES: &[TypeSpec] = &[spec("locks"), spec("roleAssignments"), spec("roleDefinitions")];

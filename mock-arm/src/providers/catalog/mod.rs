@@ -67,6 +67,12 @@ pub fn namespaces() -> impl Iterator<Item = &'static Namespace> {
     ARC.iter().chain(neighbours::NAMESPACES)
 }
 
+/// The API versions of Resource Manager itself, newest first.
+#[must_use]
+pub fn core_versions() -> &'static [&'static str] {
+    neighbours::RESOURCES
+}
+
 /// The namespace of this name; names compare without case.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Namespace> {

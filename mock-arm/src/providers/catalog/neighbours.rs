@@ -20,7 +20,7 @@ const fn free(name: &'static str, types: &'static [TypeEntry]) -> Namespace {
 }
 
 /// API versions of groups, providers and generic resources that current and older clients send, newest first.
-const RESOURCES: &[&str] = &[
+pub(super) const RESOURCES: &[&str] = &[
     "2025-04-01",
     "2025-03-01",
     "2024-11-01",

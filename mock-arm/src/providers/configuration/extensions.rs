@@ -41,16 +41,24 @@ fn shown(call: &Call<'_>, row: &Row) -> Value {
 }
 
 /// Below the extension; its cluster's type is spelled in the provider's own way.
-fn document(resource: &Value, running: &str) -> impl Fn(&str) -> Document + use<> {
+fn document(resource: &Value, region: &str, running: &str) -> impl Fn(&str) -> Document + use<> {
     let path = tracked::text(resource, "id").replace("/connectedClusters/", "/ConnectedClusters/");
     let running = running.to_owned();
+    let home =
+        (!region.is_empty()).then(|| format!("https://{region}.rp.kubernetesconfiguration.azure.com{path}"));
     move |id: &str| Document {
         path: format!("{path}/operations/{id}"),
         form: Form::Brief,
         running: running.clone(),
-        timeout: None,
-        version: None,
+        home: home.clone(),
+        ..Document::default()
     }
+}
+
+/// Where the cluster is.
+fn region(typed: &Typed<'_>, txn: &Txn<'_>) -> String {
+    let cluster = typed.host.as_ref().and_then(|host| resources::get(txn, &host.key()));
+    cluster.map(|row| tracked::text(resources::resource(row), "location").to_owned()).unwrap_or_default()
 }
 
 fn name(verb: &str) -> String {
@@ -90,7 +98,7 @@ fn put(
     }
     let extension = body::put(call, typed, key, found.map(resources::resource), txn)?;
     let running = if found.is_some() { "Updating" } else { "Creating" };
-    let document = document(&extension, running);
+    let document = document(&extension, &region(typed, txn), running);
     let plan = Plan { name: &name("write"), timing: WRITE, document: &document, hub: false };
     let operation = tracked::begin(call, plan, key, &extension, txn);
     Ok(tracked::written(call, key, extension, operation, found.is_none(), txn, |row| shown(call, row)))
@@ -99,7 +107,7 @@ fn put(
 fn patch(call: &Call<'_>, key: &str, found: &Row, txn: &mut Txn<'_>) -> Result<Reply, Refusal> {
     tracked::check_alive(found)?;
     let extension = tracked::with_state(body::patch(call, resources::resource(found))?, "Updating");
-    let document = document(&extension, "Updating");
+    let document = document(&extension, "", "Updating");
     let plan = Plan { name: &name("write"), timing: WRITE, document: &document, hub: false };
     let operation = tracked::begin(call, plan, key, &extension, txn);
     Ok(tracked::written(call, key, extension, operation, false, txn, |row| shown(call, row)))
@@ -120,7 +128,7 @@ fn delete(call: &Call<'_>, key: &str, found: &Row, txn: &mut Txn<'_>) -> Reply {
             "isSuccessStatusCode": true,
         })));
     }
-    let document = document(resources::resource(found), "Deleting");
+    let document = document(resources::resource(found), "", "Deleting");
     let plan = Plan { name: &name("delete"), timing: DELETE, document: &document, hub: false };
     tracked::delete(call, plan, key, found, txn)
 }

@@ -10,7 +10,7 @@ use sim_core::ledger::Txn;
 
 use super::kubernetes;
 use super::refusal::Refusal;
-use super::seam::{Call, Provider, Reply, TypeSpec, Verb};
+use super::seam::{Call, Manner, Provider, Reply, TypeSpec, Verb};
 use super::target::{Target, Typed};
 use crate::lro::{Operation, State};
 
@@ -25,7 +25,7 @@ const TYPES: &[TypeSpec] = &[TypeSpec {
     actions: &[],
     list: true,
     gated: true,
-    hub: false,
+    manner: Manner::Versioned,
 }];
 
 /// The provider.

@@ -5,7 +5,7 @@ use sim_core::ledger::Txn;
 
 use super::super::refusal::{Kind, Refusal};
 use super::super::registry::Registry;
-use super::super::seam::{Call, Query, Verb};
+use super::super::seam::{Call, Conditions, Query, Verb};
 use super::super::target::{Target, Typed};
 use super::expression::{Scope, evaluate};
 use super::template::{self, Planned};
@@ -121,6 +121,7 @@ fn write(
         version: route.version,
         query: &Query::default(),
         body: Some(&one.body),
+        conditions: Conditions::default(),
         ..*call
     };
     route.handle(&inner, txn).map(drop)

@@ -89,8 +89,7 @@ fn put(
         path: format!("{id}/operationStatuses/{number}"),
         form: Form::State,
         running: "Running".into(),
-        timeout: None,
-        version: None,
+        ..Document::default()
     };
     let subject = Subject { operation: number, id: &id, key, location: "", document };
     let draft = call.draft("Microsoft.Resources/deployments/write".into(), WRITE, subject);

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use sim_core::ledger::Txn;
 
 use super::refusal::Refusal;
-use super::seam::{Call, Provider, Reply, TypeSpec, Verb};
+use super::seam::{Call, Manner, Provider, Reply, TypeSpec, Verb};
 use super::target::Target;
 use super::tracked;
 use crate::lro::{Operation, State};
@@ -33,16 +33,16 @@ const TYPES: &[TypeSpec] = &[
         actions: &["listClusterUserCredential", "listClusterUserCredentials"],
         list: true,
         gated: true,
-        hub: true,
+        manner: Manner::Hub,
     },
-    TypeSpec { name: "Operations", verbs: &[], actions: &[], list: true, gated: false, hub: true },
+    TypeSpec { name: "Operations", verbs: &[], actions: &[], list: true, gated: false, manner: Manner::Hub },
     TypeSpec {
         name: "locations/operationStatuses",
         verbs: &[Verb::Get],
         actions: &[],
         list: false,
         gated: false,
-        hub: false,
+        manner: Manner::Own,
     },
 ];
 

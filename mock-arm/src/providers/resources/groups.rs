@@ -184,12 +184,13 @@ fn delete(
     {
         return Ok(Reply::Accepted(Box::new(operation)));
     }
+    let document = Document { timeout: None, ..Document::hub(super::NAMESPACE, location, &id) };
     let subject = Subject {
         operation: id,
         id: found.get("id").and_then(Value::as_str).unwrap_or_default(),
         key: &store::key(&[subscription, group]),
         location,
-        document: Document::default(),
+        document,
     };
     let draft = call.draft("Microsoft.Resources/subscriptions/resourceGroups/delete".into(), DELETE, subject);
     let operation = lro::begin(txn, draft, call.now);

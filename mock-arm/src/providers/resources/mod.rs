@@ -12,7 +12,7 @@ use sim_core::ledger::Txn;
 
 use super::deployments;
 use super::refusal::Refusal;
-use super::seam::{Call, Provider, Reply, TypeSpec, Verb};
+use super::seam::{Call, Manner, Provider, Reply, TypeSpec, Verb};
 use super::target::Target;
 use crate::lro::{self, Operation, State};
 
@@ -20,7 +20,7 @@ use crate::lro::{self, Operation, State};
 pub const NAMESPACE: &str = "Microsoft.Resources";
 
 const fn spec(name: &'static str, verbs: &'static [Verb]) -> TypeSpec {
-    TypeSpec { name, verbs, actions: &[], list: false, gated: false, hub: false }
+    TypeSpec { name, verbs, actions: &[], list: false, gated: false, manner: Manner::Own }
 }
 
 const READ: &[Verb] = &[Verb::Get];
@@ -40,7 +40,7 @@ const TYPES: &[TypeSpec] = &[
         actions: &["validate", "whatIf", "exportTemplate", "cancel"],
         list: true,
         gated: false,
-        hub: false,
+        manner: Manner::Own,
     },
     TypeSpec {
         name: "deployments/operations",
@@ -48,7 +48,7 @@ const TYPES: &[TypeSpec] = &[
         actions: &[],
         list: true,
         gated: false,
-        hub: false,
+        manner: Manner::Own,
     },
     TypeSpec {
         name: "deployments/operationStatuses",
@@ -56,7 +56,7 @@ const TYPES: &[TypeSpec] = &[
         actions: &[],
         list: false,
         gated: false,
-        hub: false,
+        manner: Manner::Own,
     },
     spec("tags", &[Verb::Get, Verb::Put, Verb::Patch, Verb::Delete]),
 ];

@@ -28,7 +28,7 @@ fn object(call: &Call<'_>, subscription: Option<&str>, namespace: &Namespace, tx
 
 pub(super) fn list(call: &Call<'_>, subscription: Option<&str>, txn: &Txn<'_>) -> Reply {
     let items = catalog::namespaces().map(|namespace| object(call, subscription, namespace, txn)).collect();
-    Reply::Page(Page { items, next: None })
+    Reply::Page(Page { items, ..Page::default() })
 }
 
 pub(super) fn get(

@@ -10,7 +10,7 @@ use super::super::tags;
 use crate::profile::Subscription;
 
 fn whole(items: impl Iterator<Item = Value>) -> Reply {
-    Reply::Page(Page { items: items.map(Arc::new).collect(), next: None })
+    Reply::Page(Page { items: items.map(Arc::new).collect(), ..Page::default() })
 }
 
 pub(super) fn tenants(call: &Call<'_>) -> Reply {

@@ -121,7 +121,7 @@ pub(super) fn handle(call: &Call<'_>, typed: &Typed<'_>, txn: &mut Txn<'_>) -> R
         write(&owner, found.clone(), txn);
     }
     if call.verb == Verb::Delete {
-        return Ok(Reply::Ok(Arc::new(Value::Null)));
+        return Ok(Reply::Done);
     }
     let scope = typed.host.as_ref().map_or_else(|| typed.container(), |host| host.id());
     Ok(Reply::Ok(Arc::new(json!({

@@ -178,7 +178,7 @@ fn the_status_of_an_operation_can_be_late_lost_failed_and_forgotten() {
         (cloud, path)
     };
     let status = |cloud: &Cloud, path: &str| match cloud.call_as(Verb::Get, path, VERSION, None) {
-        Ok(Reply::Status(found)) => found.status(String::new()).status,
+        Ok(Reply::Status(found)) => found.status().status,
         Ok(other) => panic!("{other:?}"),
         Err(refusal) => refusal.error.code.into_owned(),
     };
@@ -203,4 +203,38 @@ fn the_status_of_an_operation_can_be_late_lost_failed_and_forgotten() {
         cloud.pass(60);
         assert_eq!((status(&cloud, &path).as_str(), state(&cloud)), (shown, json!(ends)), "{fate:?}");
     }
+}
+
+#[test]
+fn conditions_follow_the_table_of_the_contract() {
+    let mut cloud = Cloud::ready();
+    let url = cloud.cluster();
+    let status = |cloud: &mut Cloud, verb, conditions: Conditions<'static>| {
+        cloud.conditions = conditions;
+        let result = cloud.call_as(verb, &cloud.cluster(), VERSION, Some(&put_body()));
+        cloud.conditions = Conditions::default();
+        match result {
+            Ok(reply) => format!("{reply:?}").split(['(', ' ', '{']).next().unwrap_or_default().to_owned(),
+            Err(refusal) => format!("{:?}", refusal.kind),
+        }
+    };
+    let matches = |tag: &'static str| Conditions { if_match: Some(tag), if_none_match: None };
+    let absent = Conditions { if_match: None, if_none_match: Some("*") };
+    for tag in ["*", "\"x\""] {
+        assert_eq!(status(&mut cloud, Verb::Put, matches(tag)), "Precondition");
+        assert_eq!(status(&mut cloud, Verb::Patch, matches(tag)), "NotFound");
+        assert_eq!(status(&mut cloud, Verb::Delete, matches(tag)), "Nothing");
+    }
+    assert_eq!(status(&mut cloud, Verb::Put, absent), "Resource");
+    assert_eq!(status(&mut cloud, Verb::Put, absent), "Precondition");
+    for verb in [Verb::Put, Verb::Patch, Verb::Delete] {
+        assert_eq!(status(&mut cloud, verb, matches("\"other\"")), "Precondition");
+    }
+    let reply = cloud.call_as(Verb::Get, &url, VERSION, None).unwrap();
+    let Reply::Resource { etag, .. } = reply else { panic!("{reply:?}") };
+    let etag: &'static str = Box::leak(format!("\"a\", {etag}").into_boxed_str());
+    assert_eq!(status(&mut cloud, Verb::Put, matches(etag)), "Resource");
+    // The write made it another one.
+    assert_eq!(status(&mut cloud, Verb::Put, matches(etag)), "Precondition");
+    assert_eq!(status(&mut cloud, Verb::Delete, matches("*")), "Accepted");
 }

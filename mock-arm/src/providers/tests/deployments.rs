@@ -67,7 +67,7 @@ fn a_template_is_deployed_in_the_order_of_dependence_and_runs_until_everything_h
     let state = |cloud: &Cloud| cloud.get(&cloud.path(URL))["properties"]["provisioningState"].clone();
     let status = |cloud: &Cloud| match cloud.call_as(Verb::Get, &write.document.path, VERSION, None).unwrap()
     {
-        Reply::Status(found) => serde_json::to_value(found.status(String::new())).unwrap(),
+        Reply::Status(found) => serde_json::to_value(found.status()).unwrap(),
         other => panic!("{other:?}"),
     };
     assert_eq!((state(&cloud), status(&cloud)), (json!("Accepted"), json!({"status": "Running"})));

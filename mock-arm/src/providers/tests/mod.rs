@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::Registry;
 use super::kubernetes::agent::{self, Report};
 use super::refusal::{Kind, Refusal};
-use super::seam::{Actor, Call, Query, Reply, Verb};
+use super::seam::{Actor, Call, Conditions, Query, Reply, Verb};
 use super::target::Target;
 use crate::lro::{Operation, control};
 use crate::profile::{Profile, Registration, RegistrationOutcome};
@@ -32,11 +32,17 @@ struct Cloud {
     world: World,
     registry: Registry,
     elapsed: Duration,
+    conditions: Conditions<'static>,
 }
 
 impl Cloud {
     fn new(profile: Profile) -> Self {
-        Self { world: World::for_tests(profile), registry: Registry::default(), elapsed: Duration::ZERO }
+        Self {
+            world: World::for_tests(profile),
+            registry: Registry::default(),
+            elapsed: Duration::ZERO,
+            conditions: Conditions::default(),
+        }
     }
 
     /// A cloud whose namespaces are registered, with the group `G` in eastus.
@@ -76,6 +82,7 @@ impl Cloud {
             version: route.version,
             query: &Query::parse(query),
             body,
+            conditions: self.conditions,
             actor: Actor { id: Uuid::from_u128(5), kind: "Application" },
             now: self.now(),
             profile: &self.world.profile,
