@@ -22,6 +22,7 @@ const ROOT_ENTRIES: &[&str] = &[
     // The usual files.
     ".cargo",
     ".ci",
+    ".dockerignore",
     ".git",
     ".github",
     ".gitignore",
