@@ -344,7 +344,9 @@ impl Exchange<'_> {
         let named = match manner {
             Manner::Own | Manner::Plain => false,
             Manner::Hub => verb.is_write(),
-            Manner::Versioned => !matches!(target, Target::Collection(_)),
+            Manner::Proxied | Manner::Versioned => {
+                !matches!(target, Target::Collection(typed) if typed.path.len() == 1)
+            }
         };
         named.then(|| [caller.tenant, caller.oid, self.front.ids.uuid()])
     }

@@ -135,7 +135,7 @@ pub(super) fn reply(context: &Context<'_>, reply: Reply) -> Response {
 /// What the provider adds to each of its replies.
 fn mannerly(context: &Context<'_>, headers: &mut HeaderMap) {
     match context.manner {
-        Manner::Own => {}
+        Manner::Own | Manner::Proxied => {}
         Manner::Hub => {
             headers.insert(HUB, HeaderValue::from_static("True"));
         }

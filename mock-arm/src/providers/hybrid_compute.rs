@@ -37,7 +37,7 @@ const ALL: &[Verb] = &[Verb::Get, Verb::Put, Verb::Patch, Verb::Delete];
 const READ: &[Verb] = &[Verb::Get];
 
 const fn spec(name: &'static str, verbs: &'static [Verb], gated: bool) -> TypeSpec {
-    TypeSpec { name, verbs, actions: &[], list: true, gated, manner: Manner::Plain }
+    TypeSpec { name, verbs, actions: &[], list: true, gated, manner: Manner::Proxied }
 }
 
 const TYPES: &[TypeSpec] = &[

@@ -62,7 +62,9 @@ pub enum Manner {
     /// The provider sits behind the provider hub: a header says so, resources have entity tags, and the body of "accepted"
     /// is `null`.
     Hub,
-    /// The provider names the API versions that it supports.
+    /// The provider only has the identifier of the operation added.
+    Proxied,
+    /// The same, and the provider names the API versions that it supports.
     Versioned,
     /// The provider names no character set.
     Plain,

@@ -15,7 +15,7 @@ const GROUP: &str = "2024-11-01";
 
 /// A cloud whose namespaces are registered, unless the exchange tells that they are not.
 pub(crate) fn profile(exchange: &Exchange) -> Profile {
-    let begins = exchange.method == "POST" && exchange.body["registrationState"] != "Registered";
+    let begins = exchange.path().ends_with("/register") && exchange.body["registrationState"] != "Registered";
     let registered = exchange.code() != "MissingSubscriptionRegistration" && !begins;
     let plan = Registration { registered, ..Registration::default() };
     Profile { registration: [("*".to_owned(), plan)].into(), ..Profile::default() }
@@ -173,6 +173,9 @@ async fn resources(stage: &mut Stage, exchange: &Exchange, parts: &[&str]) -> Re
     } else {
         exchange.request.clone().unwrap_or_default()
     };
+    if let Some(at) = id.to_lowercase().rfind("/providers/microsoft.kubernetesconfiguration") {
+        cluster(stage, &id[..at], &json!({ "location": region(exchange) })).await?;
+    }
     parents(stage, &id, &like).await?;
     let created = exchange.method == "PUT" && exchange.body["properties"].get("agentVersion").is_none();
     if !modelled(&id) || created || exchange.status == 404 {
@@ -211,7 +214,17 @@ async fn parents(stage: &mut Stage, id: &str, like: &Value) -> Result<(), String
     Ok(())
 }
 
+/// The region of an extension's cluster, which the reply to its creation gives away.
+fn region(exchange: &Exchange) -> Option<&str> {
+    let home = exchange.headers.get("location")?.as_str()?.strip_prefix("https://")?;
+    home.split_once(".rp.").map(|(region, _)| region)
+}
+
 async fn cluster(stage: &mut Stage, id: &str, like: &Value) -> Result<(), String> {
+    let there = stage.send("GET", &format!("{id}?api-version={CLUSTER}"), None).await;
+    if there.status == 200 {
+        return Ok(());
+    }
     make(stage, id, like).await?;
     stage.pass(100).await;
     settled(stage, id, &json!({"properties": {"agentVersion": "1.26.0"}})).await;
@@ -297,6 +310,7 @@ async fn make(stage: &Stage, id: &str, like: &Value) -> Result<super::stage::Ans
             },
         }),
         _ => json!({
+            "tags": given("/tags"),
             "location": text(&like["location"], "westus2"),
             "properties": { "publicNetworkAccess": text(&like["properties"]["publicNetworkAccess"], "Disabled") },
         }),

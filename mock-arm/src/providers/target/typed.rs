@@ -105,8 +105,7 @@ impl Typed<'_> {
     /// The full type and name as ARM's errors write it: `Microsoft.Kubernetes/connectedClusters/c`.
     #[must_use]
     pub fn full_name(&self) -> String {
-        let types = self.type_name();
-        let names: Vec<&str> = self.path.iter().skip(1).step_by(2).map(AsRef::as_ref).collect();
-        format!("{}/{types}/{}", self.namespace, names.join("/"))
+        let path: Vec<&str> = self.path.iter().map(AsRef::as_ref).collect();
+        format!("{}/{}", self.namespace, path.join("/"))
     }
 }
