@@ -28,7 +28,12 @@ use table::Table;
 /// The variable that names the folder.
 const VARIABLE: &str = "DRYARC_AZURE_RECORDINGS";
 
-fn replay(exchange: &Exchange, all: &[Exchange], table: &Table) -> Result<Completion, Failed> {
+/// One exchange: state, request, comparison.
+fn a_recorded_exchange_is_answered_alike(
+    exchange: &Exchange,
+    all: &[Exchange],
+    table: &Table,
+) -> Result<Completion, Failed> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let differences = runtime.block_on(async {
         let mut stage = stage::Stage::new(state::profile(exchange));
@@ -47,7 +52,9 @@ fn trials(folder: &std::path::Path) -> Vec<Trial> {
     let mut trials: Vec<Trial> = (0..all.len())
         .map(|index| {
             let (all, table) = (all.clone(), table.clone());
-            Trial::ignorable_test(all[index].title(), move || replay(&all[index], &all, &table))
+            Trial::ignorable_test(all[index].title(), move || {
+                a_recorded_exchange_is_answered_alike(&all[index], &all, &table)
+            })
         })
         .collect();
     // Runs last, alone: by then every exchange has asked the table.

@@ -27,7 +27,8 @@ use table::Table;
 /// The variable that names the folder.
 const VARIABLE: &str = "DRYARC_AZURE_SPECS";
 
-fn run(operation: &Operation, table: &Table) -> Result<(), Failed> {
+/// One operation: every request that its description allows for.
+fn replies_follow_the_api_description(operation: &Operation, table: &Table) -> Result<(), Failed> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let found = runtime.block_on(walk::violations(operation))?;
     let title = operation.title();
@@ -53,7 +54,7 @@ fn main() -> ExitCode {
         .into_iter()
         .map(|operation| {
             let table = table.clone();
-            Trial::test(operation.title(), move || run(&operation, &table))
+            Trial::test(operation.title(), move || replies_follow_the_api_description(&operation, &table))
         })
         .collect();
     if arguments.filter.is_none() {
