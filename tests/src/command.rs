@@ -119,6 +119,35 @@ impl Sandbox {
         command
     }
 
+    /// The worlds whose folders are there.
+    #[must_use]
+    pub fn worlds(&self) -> Vec<String> {
+        let entries = self.state().join("worlds").read_dir().into_iter().flatten().flatten();
+        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+    }
+
+    /// The command lines of processes that were started with this state directory in their environment.
+    #[must_use]
+    pub fn processes(&self) -> Vec<String> {
+        let marker = format!("DRYARC_STATE_HOME={}", self.state().display());
+        let mut found = Vec::new();
+        for entry in Path::new("/proc").read_dir().into_iter().flatten().flatten() {
+            let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
+            if environment.split(|byte| *byte == 0).any(|variable| variable == marker.as_bytes()) {
+                let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+                found.push(String::from_utf8_lossy(&line).replace('\0', " "));
+            }
+        }
+        found
+    }
+
+    /// # Panics
+    /// When a world or a process of one is left.
+    pub fn assert_nothing_left(&self) {
+        assert_eq!(self.worlds(), Vec::<String>::new());
+        assert_eq!(self.processes(), Vec::<String>::new());
+    }
+
     /// Runs the command to its end.
     ///
     /// # Errors

@@ -16,29 +16,8 @@ fn run(sandbox: &Sandbox, arguments: &[&str]) -> Ran {
     sandbox.run(arguments).unwrap()
 }
 
-/// Processes that were started with this state directory in their environment.
-fn processes_of(sandbox: &Sandbox) -> Vec<String> {
-    let marker = format!("DRYARC_STATE_HOME={}", sandbox.state().display());
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
-        let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
-        if environment.split(|byte| *byte == 0).any(|variable| variable == marker.as_bytes()) {
-            let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
-            found.push(String::from_utf8_lossy(&line).replace('\0', " "));
-        }
-    }
-    found
-}
-
-fn worlds_of(sandbox: &Sandbox) -> Vec<String> {
-    let folder = sandbox.state().join("worlds");
-    let entries = folder.read_dir().map(|entries| entries.flatten().collect::<Vec<_>>()).unwrap_or_default();
-    entries.iter().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
-}
-
 fn assert_nothing_left(sandbox: &Sandbox) {
-    assert_eq!(worlds_of(sandbox), Vec::<String>::new());
-    assert_eq!(processes_of(sandbox), Vec::<String>::new());
+    sandbox.assert_nothing_left();
 }
 
 #[test]

@@ -73,6 +73,11 @@ impl From<StateError> for CliError {
             StateError::NoHome => {
                 Self::new(Exit::Unusable, &error).next("set DRYARC_STATE_HOME to a folder that you can write to")
             }
+            StateError::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+                Self::new(Exit::Unusable, &error).next(
+                    "make room (a world takes a megabyte, and more as pods log), or set DRYARC_STATE_HOME to a folder elsewhere",
+                )
+            }
             StateError::Io { .. } => Self::new(Exit::Unusable, &error)
                 .next("make the place writable, or set DRYARC_STATE_HOME to a folder that is"),
         }
@@ -110,6 +115,9 @@ impl From<StartError> for CliError {
         match &error {
             StartError::Cluster(error) => error.clone().into(),
             StartError::Allow(_) => Self::usage(&error),
+            // The system's own words reach this place as text only.
+            StartError::Part { reason, .. } if reason.contains("ddress already in use") => Self::failed(&error)
+                .next("choose another port, or leave the option out for a free one; `ss -ltnp` shows who listens there"),
             StartError::Part { .. } => Self::failed(&error).next("run it again with -v to see more"),
         }
     }

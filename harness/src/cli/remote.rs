@@ -160,11 +160,13 @@ pub(super) fn kube_client(
 ) -> Result<kube::Client, CliError> {
     let own = facts.kubeconfig();
     let path = file.unwrap_or(&own);
+    let next = "check --kube-config and --kube-context, or leave them out for the world's own cluster";
     let text = std::fs::read_to_string(path).map_err(|error| {
-        CliError::usage(format!("cannot read the kubeconfig {}: {error}", path.display()))
+        CliError::usage(format!("cannot read the kubeconfig {}: {error}", path.display())).next(next)
     })?;
     from_kubeconfig(net, &text, context).map_err(|error| {
-        CliError::usage(format!("the kubeconfig {} cannot be used: {error}", path.display()))
-            .next("check --kube-config and --kube-context, or leave them out for the world's own cluster")
+        let error = error.to_string();
+        let reason = error.trim_start_matches("kubeconfig: ").trim_start_matches("error: ");
+        CliError::usage(format!("the kubeconfig {} cannot be used: {reason}", path.display())).next(next)
     })
 }
