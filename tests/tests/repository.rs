@@ -139,6 +139,29 @@ fn floors_of_the_cloud_import_downwards_only() {
     assert_none(&wrong);
 }
 
+/// Folder under `harness/src`, and the modules of the same crate that it may not name.
+const HARNESS_FLOORS: &[(&str, &[&str])] = &[
+    ("state/", &["cli", "world", "clusters", "driver", "quickstart", "control"]),
+    ("driver/", &["cli", "world", "clusters", "quickstart", "control", "state"]),
+    ("clusters/", &["cli", "world", "quickstart", "control"]),
+    ("world/", &["cli", "quickstart"]),
+];
+
+#[test]
+fn floors_of_the_harness_import_downwards_only() {
+    let mut wrong = Vec::new();
+    for source in rust_sources() {
+        let Some(inner) = source.path.strip_prefix("harness/src/") else { continue };
+        let code = code_only(&source.text);
+        for (_, forbidden) in HARNESS_FLOORS.iter().filter(|(folder, _)| inner.starts_with(folder)) {
+            for module in forbidden.iter().filter(|module| code.contains(&format!("crate::{module}::"))) {
+                wrong.push(format!("{} names {module}", source.path));
+            }
+        }
+    }
+    assert_none(&wrong);
+}
+
 #[test]
 fn the_wire_types_know_no_runtime_and_no_clock() {
     let wrong = rust_sources()

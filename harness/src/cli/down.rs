@@ -60,6 +60,9 @@ async fn end(context: &Context, name: &WorldName) -> Result<(), CliError> {
     // A world that does not listen is asked by signal below.
     let mut asked = Control::new(&record).shutdown().await.is_ok();
     let real = remote::is_real(&record.facts);
+    if real && asked {
+        output::say(&format!("undoing what world '{name}' did to its cluster"));
+    }
     for (patience, signal) in PATIENCE {
         let patience = if real { UNDOING } else { patience };
         if asked && gone(context, &record, patience).await {

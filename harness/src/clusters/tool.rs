@@ -19,7 +19,7 @@ const WORDS: usize = 1200;
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Tool {
     path: PathBuf,
-    /// Its whole environment.
+    /// Its environment.
     environment: BTreeMap<String, String>,
 }
 
@@ -62,11 +62,11 @@ impl Tool {
         Ok(Self { path, environment: kept.collect() })
     }
 
-    /// A shell, for a command line of the user's.
+    /// A shell, for a command line of the user's, in their whole environment.
     #[must_use]
     pub(super) fn shell(outer: &OuterEnv) -> Self {
-        let kept = KEPT.into_iter().filter_map(|name| Some((name.to_owned(), outer.get(name)?.to_owned())));
-        Self { path: PathBuf::from("/bin/sh"), environment: kept.collect() }
+        let all = outer.variables().map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Self { path: PathBuf::from("/bin/sh"), environment: all.collect() }
     }
 
     /// Runs it to its end and returns what it printed. Dropping the future kills it.

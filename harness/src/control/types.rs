@@ -43,7 +43,7 @@ pub struct Status {
 pub struct ClusterStatus {
     /// Its name and the name of its context.
     pub name: String,
-    /// How it is made: `embedded`.
+    /// How it is made, as `--cluster` says it: `embedded`, `kind=NAME`, `context=NAME`.
     pub backend: String,
     /// Where its API server is.
     pub url: String,

@@ -22,7 +22,7 @@ pub struct WorldProfile {
     pub allow: Vec<String>,
     /// DNS suffixes that the world's authority may also vouch for.
     pub names: Vec<String>,
-    /// How the cluster is made: `embedded`, `kind` or `context=NAME`.
+    /// How the cluster is made: `embedded`, `kind`, `kind=NAME` or `context=NAME`.
     pub cluster: Option<String>,
     /// The cloud.
     pub cloud: Profile,
