@@ -7,16 +7,23 @@ use std::path::{Path, PathBuf};
 pub enum Client {
     /// The Azure CLI; `DRYARC_TEST_AZ` names it when it is not on `PATH`.
     Az,
+    /// The Azure CLI with its extension `connectedk8s`, from `DRYARC_AZ_EXTENSION_DIR` or the user's own extensions, and
+    /// helm, which the extension runs.
+    Connectedk8s,
+    /// `helm`; `DRYARC_TEST_HELM` names it when it is not on `PATH`.
+    Helm,
     /// `kubectl`; `DRYARC_TEST_KUBECTL` names it when it is not on `PATH`.
     Kubectl,
 }
 
 impl Client {
-    /// The command's name, which is also the folder of its transcripts.
+    /// What is needed, for people; the command's name where it is one.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Az => "az",
+            Self::Connectedk8s => "az with its extension connectedk8s",
+            Self::Helm => "helm",
             Self::Kubectl => "kubectl",
         }
     }
@@ -24,12 +31,25 @@ impl Client {
     /// Where the client is, if it is installed.
     #[must_use]
     pub fn find(self) -> Option<PathBuf> {
+        if self == Self::Connectedk8s {
+            extension()?;
+            Self::Helm.find()?;
+            return Self::Az.find();
+        }
         let named = std::env::var_os(format!("DRYARC_TEST_{}", self.name().to_uppercase()));
         match named {
             Some(path) => Some(PathBuf::from(path)).filter(|path| path.is_file()),
             None => on_path(self.name()),
         }
     }
+}
+
+/// The folder of the user's Azure CLI extensions, if `connectedk8s` is among them.
+#[must_use]
+pub fn extension() -> Option<PathBuf> {
+    let own = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".azure/cliextensions"));
+    let folder = std::env::var_os("DRYARC_AZ_EXTENSION_DIR").map(PathBuf::from).or_else(own)?;
+    folder.join("connectedk8s").is_dir().then_some(folder)
 }
 
 /// The first executable of this name on `PATH`.

@@ -2,8 +2,10 @@
 //!
 //! Nothing here talks to anything but loopback, and every world lives in a state directory of its own.
 
+pub mod charts;
 pub mod clients;
 pub mod command;
+pub mod exchanges;
 pub mod normalize;
 pub mod readme;
 pub mod repository;

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use e2e_tests::clients::Client;
 use e2e_tests::command::{Ran, Sandbox};
-use e2e_tests::{readme, repository, transcript};
+use e2e_tests::{charts, readme, repository, transcript};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 fn program() -> PathBuf {
@@ -20,8 +20,13 @@ fn program() -> PathBuf {
 }
 
 /// Folders of transcripts, and the client that each needs.
-const SUITES: &[(&str, Client)] =
-    &[("az", Client::Az), ("kubectl", Client::Kubectl), ("world", Client::Kubectl)];
+const SUITES: &[(&str, Client)] = &[
+    ("az", Client::Az),
+    ("connectedk8s", Client::Connectedk8s),
+    ("helm", Client::Helm),
+    ("kubectl", Client::Kubectl),
+    ("world", Client::Kubectl),
+];
 
 fn transcripts(suite: &str) -> Vec<PathBuf> {
     let folder = repository::root().join("fixtures/golden").join(suite);
@@ -44,7 +49,10 @@ fn sandbox(client: &Path) -> std::io::Result<Sandbox> {
     let own = sandbox.work().join("bin");
     std::fs::create_dir(&own)?;
     std::os::unix::fs::symlink(program(), own.join("dryarc"))?;
-    let sandbox = sandbox.with_variable("PATH", search_path(client, &own));
+    let mut sandbox = sandbox.with_variable("PATH", search_path(client, &own));
+    if let Some(folder) = e2e_tests::clients::extension() {
+        sandbox = sandbox.with_variable("DRYARC_AZ_EXTENSION_DIR", folder.display().to_string());
+    }
     let inputs = sandbox.work().join("inputs");
     std::fs::create_dir(&inputs)?;
     for entry in repository::root().join("fixtures/golden/inputs").read_dir()?.flatten() {
@@ -121,6 +129,7 @@ fn main() -> ExitCode {
             Trial::ignorable_test(format!("{suite}::{name}"), move || run(suite, *client, &file))
         })
     });
+    let charts = charts::trials();
     let readme = Trial::ignorable_test("readme::commands", every_command_of_the_readme_runs);
-    libtest_mimic::run(&arguments, trials.chain([readme]).collect()).exit_code()
+    libtest_mimic::run(&arguments, trials.chain(charts).chain([readme]).collect()).exit_code()
 }
