@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use arm_wire::agent::HIS_DISCOVERY_PATH;
 use sim_core::seed::Seed;
 
 /// The namespace of the agents.
@@ -157,7 +158,11 @@ impl AgentConfig {
     pub fn identity_service(&self) -> String {
         self.identity_override.clone().map_or_else(
             || format!("https://gbl.his.arc.azure.{}", self.top_level()),
-            |base| base.trim_end_matches('/').to_owned(),
+            // The Azure CLI gives the whole discovery call of a custom cloud.
+            |base| {
+                let base = base.split(HIS_DISCOVERY_PATH).next().unwrap_or_default();
+                base.trim_end_matches('/').to_owned()
+            },
         )
     }
 
@@ -245,6 +250,9 @@ pub(crate) mod tests {
         assert_eq!(government.identity_service(), "https://gbl.his.arc.azure.us");
         let own = config(&[("DP_ENDPOINT_OVERRIDE", "https://127.0.0.1:8443/")]);
         assert_eq!(own.data_plane(), "https://127.0.0.1:8443");
+        let call = "https://127.0.0.1:8443/discovery?location=eastus&api-version=1.0-preview";
+        let own = config(&[("HIS_ENDPOINT_OVERRIDE", call)]);
+        assert_eq!(own.identity_service(), "https://127.0.0.1:8443");
     }
 
     #[test]

@@ -65,7 +65,18 @@ impl World {
         let Parts { clock, seed, journal, faults, keys, authority, profile } = parts;
         let profile = Arc::new(profile.filled(seed));
         let tokens = TokenService::new(keys.clone(), profile.clone());
-        Self { clock, seed, journal, faults, keys, ledger: Ledger::new(), authority, profile, tokens, artefacts: Arc::default() }
+        Self {
+            clock,
+            seed,
+            journal,
+            faults,
+            keys,
+            ledger: Ledger::new(),
+            authority,
+            profile,
+            tokens,
+            artefacts: Arc::default(),
+        }
     }
 }
 

@@ -113,11 +113,8 @@ mod tests {
 
     #[tokio::test]
     async fn hosts_that_do_not_answer_are_named_with_code_000() {
-        let environment = &[
-            ("DRYARC_ROOT", "/r"),
-            ("KUBERNETES_SERVICE_HOST", "10.0.0.1"),
-            ("AZURE_REGION", "East US"),
-        ];
+        let environment =
+            &[("DRYARC_ROOT", "/r"), ("KUBERNETES_SERVICE_HOST", "10.0.0.1"), ("AZURE_REGION", "East US")];
         let lines = before_onboarding(&alone(environment)).await;
         assert_eq!(lines[0], format!("DNS Result:Name: {CLUSTER_NAME}"));
         assert_eq!(lines[2], format!("{CLUSTER_CONNECT} : https://eastus.obo.arc.azure.com:8084/ : 000"));

@@ -38,12 +38,7 @@ fn config_map(name: &str, data: Value) -> Value {
 
 fn cluster(settings: &AgentSettings) -> BTreeMap<&'static str, String> {
     let switches = switches(settings).into_iter().map(|(key, value)| (key, value.to_owned()));
-    identity(settings)
-        .into_iter()
-        .chain(life(settings))
-        .chain(endpoints(settings))
-        .chain(switches)
-        .collect()
+    identity(settings).into_iter().chain(life(settings)).chain(endpoints(settings)).chain(switches).collect()
 }
 
 /// Changes when the agents' environment does, so that their pods are replaced: SHA-256 of its parts as JSON with sorted

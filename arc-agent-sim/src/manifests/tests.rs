@@ -68,7 +68,7 @@ fn every_image_is_known_and_every_role_is_there_once() {
             match images::resolve(image, container) {
                 Some(ImageRole::Role(role)) => assert!(roles.insert(role) && name(deployment) == role.name()),
                 Some(ImageRole::Sidecar) => {}
-                None => panic!("{image} is unknown"),
+                other => panic!("{image}: {other:?}"),
             }
         }
     }
@@ -234,7 +234,6 @@ fn the_charts_crds_are_the_native_ones() {
         assert_eq!(serde_saphyr::from_str::<Value>(&text).unwrap(), crd, "{}", file.display());
         found.insert(file);
     }
-    let files: BTreeSet<_> =
-        crds_folder().read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
+    let files: BTreeSet<_> = crds_folder().read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
     assert_eq!(files, found);
 }

@@ -1,7 +1,9 @@
 //! What is particular about each Deployment: ports, probes, resources, companions, own variables, own files.
 
 use super::AgentSettings;
-use crate::images::{CONNECT_SERVICE, EXTENSION_EVENTS, FLUENT_BIT, GUARD, HEALTH_STATE, LOG_COLLECTOR, MSI_ADAPTER};
+use crate::images::{
+    CONNECT_SERVICE, EXTENSION_EVENTS, FLUENT_BIT, GUARD, HEALTH_STATE, LOG_COLLECTOR, MSI_ADAPTER,
+};
 use crate::manifests::{config_map, rbac};
 use crate::role::Role;
 use crate::roles::kube_aad_proxy;
@@ -140,11 +142,9 @@ fn main(role: Role) -> (Ports, Option<Readiness>, Resources) {
         Role::ExtensionManager => (METRICS, None, ["100m", "150Mi", "200m", "300Mi"]),
         Role::ResourceSyncAgent => (METRICS, None, ["20m", "60Mi", "100m", "300Mi"]),
         Role::FluxLogsAgent => (&[("logs", 8082), ("metrics", 8080)], None, DEFAULT),
-        Role::KubeAadProxy => (
-            &[("http", 8080), ("https", 8443)],
-            Some(("/readiness", 8080)),
-            ["10m", "20Mi", "100m", "350Mi"],
-        ),
+        Role::KubeAadProxy => {
+            (&[("http", 8080), ("https", 8443)], Some(("/readiness", 8080)), ["10m", "20Mi", "100m", "350Mi"])
+        }
         Role::ClusterMetadataOperator | Role::MetricsAgent | Role::ClusterConnectAgent => {
             (METRICS, None, DEFAULT)
         }

@@ -104,6 +104,9 @@ fn values(world: &World, body: &[u8]) -> Result<IndexMap<String, String>, Surfac
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .collect();
+    if cluster.pointer("/properties/oidcIssuerProfile/enabled") == Some(&Value::Bool(true)) {
+        values.insert("global.enableOidcIssuer".into(), "true".into());
+    }
     let features = cluster.pointer("/properties/arcAgentryConfigurations").and_then(Value::as_array);
     for feature in features.into_iter().flatten() {
         add_feature(&mut values, feature);

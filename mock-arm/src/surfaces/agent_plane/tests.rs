@@ -255,6 +255,7 @@ async fn onboarding_learns_chart_and_values_and_keeps_its_secrets() {
         "feature": "proxy", "settings": {},
         "protectedSettings": {"https_proxy": "redacted:proxy:https_proxy", "http_proxy": ""},
     }]);
+    cluster["properties"]["oidcIssuerProfile"] = json!({"enabled": true});
     let settings = Call::new("POST", &format!("{base}/GetHelmSettings?{query}")).bearer(&token);
     let reply = settings.body(cluster.to_string()).send(&world).await.value();
     let path = reply["repositoryPath"].as_str().unwrap();
@@ -263,7 +264,10 @@ async fn onboarding_learns_chart_and_values_and_keeps_its_secrets() {
     assert!(values.values().all(Value::is_string));
     assert_eq!(values["global.resourceName"], "C");
     assert_eq!(values["global.httpsProxy"], "redacted:proxy:https_proxy");
-    assert_eq!(values["global.isProxyEnabled"], "true");
+    assert_eq!(
+        (&values["global.isProxyEnabled"], &values["global.enableOidcIssuer"]),
+        (&"true".into(), &"true".into())
+    );
     assert!(values.get("global.httpProxy").is_none());
     let anonymous = Call::new("POST", &format!("{base}/GetHelmSettings?{query}")).send(&world).await;
     assert_eq!(anonymous.status, 401);

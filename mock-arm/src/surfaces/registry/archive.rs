@@ -44,7 +44,8 @@ mod tests {
 
     #[test]
     fn equal_content_makes_equal_bytes_that_tar_reads() {
-        let file = |path: &str| File { path: path.into(), bytes: b"text".as_slice().into(), executable: false };
+        let file =
+            |path: &str| File { path: path.into(), bytes: b"text".as_slice().into(), executable: false };
         let files = [file("chart/Chart.yaml"), file("chart/templates/a.yaml")];
         let first = tar_gz(&files, Compression::default()).unwrap();
         assert_eq!(first, tar_gz(&files, Compression::default()).unwrap());

@@ -85,7 +85,9 @@ impl Source {
     pub(super) fn pack(&self, tag: &str) -> io::Result<Content> {
         match self {
             Self::Chart(chart) => charts::pack(*chart, tag),
-            Self::Helm(path) => archive(format!("{tag}.tar.gz"), &[("linux-amd64/helm", std::fs::read(path)?)]),
+            Self::Helm(path) => {
+                archive(format!("{tag}.tar.gz"), &[("linux-amd64/helm", std::fs::read(path)?)])
+            }
             Self::Proxy(path) => archive(
                 "arcProxy.tar.gz".into(),
                 &[

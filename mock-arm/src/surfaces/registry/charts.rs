@@ -152,7 +152,8 @@ mod tests {
             let mut found = BTreeSet::new();
             files(&folder, "", &mut found);
             found.remove(".helmignore");
-            let packed: BTreeSet<String> = chart.sources().iter().map(|(path, _)| (*path).to_owned()).collect();
+            let packed: BTreeSet<String> =
+                chart.sources().iter().map(|(path, _)| (*path).to_owned()).collect();
             assert_eq!(found, packed);
         }
     }

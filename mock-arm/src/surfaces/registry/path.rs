@@ -67,7 +67,14 @@ mod tests {
         assert_eq!(Endpoint::parse(&path), Some(Endpoint::Tags { name }));
         assert_eq!(Endpoint::parse("/v2/"), Some(Endpoint::Root));
         assert_eq!(Endpoint::parse("/v2/_catalog"), Some(Endpoint::Catalog));
-        for bad in ["/v2/x", "/v2//manifests/1", "/v2/Big/manifests/1", "/v2/x/manifests/", "/v20/x", "/v2/x/uploads/1"] {
+        for bad in [
+            "/v2/x",
+            "/v2//manifests/1",
+            "/v2/Big/manifests/1",
+            "/v2/x/manifests/",
+            "/v20/x",
+            "/v2/x/uploads/1",
+        ] {
             assert_eq!(Endpoint::parse(bad), None, "{bad}");
         }
     }

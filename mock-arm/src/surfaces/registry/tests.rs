@@ -92,10 +92,7 @@ async fn a_helm_client_is_served_where_the_machine_has_one() {
     let manifest = get(&world, &format!("{base}/manifests/helm-v3.20.1-linux-amd64")).await.value();
     std::fs::remove_file(&file).unwrap();
     let layer = &manifest["layers"][0];
-    assert_eq!(
-        layer["annotations"]["org.opencontainers.image.title"],
-        "helm-v3.20.1-linux-amd64.tar.gz"
-    );
+    assert_eq!(layer["annotations"]["org.opencontainers.image.title"], "helm-v3.20.1-linux-amd64.tar.gz");
     let bytes = get(&world, &format!("{base}/blobs/{}", layer["digest"].as_str().unwrap())).await.body;
     let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(bytes.as_ref()));
     let entry = archive.entries().unwrap().next().unwrap().unwrap();
