@@ -64,9 +64,11 @@ impl Driver {
                         "Unable to pull {} helm chart from the registry '{reference}': {reason}",
                         manifests::CHART
                     );
-                    let next = "check that the registry and its data host can be reached, and that it has this tag";
-                    return Err(DriverError::new(Stage::Chart, Code::CHART_PULL, what, next)
-                        .at(reference.to_owned()));
+                    let next =
+                        "check that the registry and its data host can be reached, and that it has this tag";
+                    return Err(
+                        DriverError::new(Stage::Chart, Code::CHART_PULL, what, next).at(reference.to_owned())
+                    );
                 }
             }
         }
@@ -100,8 +102,7 @@ impl Driver {
         self.put(&namespace).await?;
         let objects = manifests::rendered(settings);
         let manifest = helm::manifest_text(manifests::CHART, &objects, manifests::template_of);
-        let release =
-            Release::first([RELEASE, RELEASE_NAMESPACE], chart, values, manifest, self.clock.now());
+        let release = Release::first([RELEASE, RELEASE_NAMESPACE], chart, values, manifest, self.clock.now());
         self.keep(&release).await?;
         let mut installed = self.make(&objects).await;
         if installed.is_ok() && !options.no_wait {
@@ -176,7 +177,8 @@ impl Driver {
     ) -> Result<(), DriverError> {
         let objects = match release {
             Some(release) => release.objects().map_err(|reason| {
-                let next = "remove the release by hand: helm delete azure-arc -n azure-arc-release --no-hooks";
+                let next =
+                    "remove the release by hand: helm delete azure-arc -n azure-arc-release --no-hooks";
                 DriverError::new(Stage::DeleteAgents, Code::REMOVE, reason, next)
             })?,
             None => manifests::rendered(&settings_of(config)),
@@ -189,9 +191,8 @@ impl Driver {
             })?;
         }
         let namespace = release.map_or(RELEASE_NAMESPACE, Release::namespace);
-        let records = format!(
-            "/api/v1/namespaces/{namespace}/secrets?labelSelector=name%3D{RELEASE}%2Cowner%3Dhelm"
-        );
+        let records =
+            format!("/api/v1/namespaces/{namespace}/secrets?labelSelector=name%3D{RELEASE}%2Cowner%3Dhelm");
         let removed = self.cluster.delete(&records).await;
         removed.map(drop).map_err(|error| {
             let summary = "Error occured while cleaning up arc agents";

@@ -246,9 +246,12 @@ impl Driver {
             };
         };
         let Some(config) = self.agents_config().await? else {
-            let what = "Unable to read ConfigMap 'azure-clusterconfig' in 'azure-arc' namespace: it does not exist";
+            let what =
+                "Unable to read ConfigMap 'azure-clusterconfig' in 'azure-arc' namespace: it does not exist";
             let next = "remove what is left of the agents: helm delete azure-arc --namespace azure-arc-release --no-hooks";
-            return Err(DriverError::new(Stage::Existing, Code::CONFIG_MAP_READ, what, next).at(CONFIG_MAP_PATH));
+            return Err(
+                DriverError::new(Stage::Existing, Code::CONFIG_MAP_READ, what, next).at(CONFIG_MAP_PATH)
+            );
         };
         let of = |key: &str| config.get(key).and_then(Value::as_str).unwrap_or_default();
         let (owner_group, owner) = (of("AZURE_RESOURCE_GROUP"), of("AZURE_RESOURCE_NAME"));

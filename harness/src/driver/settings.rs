@@ -178,8 +178,9 @@ pub(super) fn chart_values(helm: &HelmSettings, known: &Known<'_>) -> Value {
 
 /// The version of the agents that a chart's reference names, which is its tag.
 pub(super) fn version_of(repository_path: &str) -> Result<&str, String> {
-    let (_, version) =
-        repository_path.rsplit_once(':').ok_or_else(|| format!("'{repository_path}' is not HOST/REPOSITORY:TAG"))?;
+    let (_, version) = repository_path
+        .rsplit_once(':')
+        .ok_or_else(|| format!("'{repository_path}' is not HOST/REPOSITORY:TAG"))?;
     Ok(version)
 }
 

@@ -11,7 +11,8 @@ use super::Chart;
 
 /// Media type of a chart's layer.
 const LAYER: &str = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
-const MANIFESTS: &str = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, */*";
+const MANIFESTS: &str =
+    "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, */*";
 
 /// How many redirects are followed.
 const REDIRECTS: u32 = 5;
@@ -71,7 +72,8 @@ async fn get(http: &HttpClient, method: Method, url: &str) -> Result<Response<By
             status => {
                 let text = String::from_utf8_lossy(reply.body()).into_owned();
                 let text: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
-                let said = text.pointer("/errors/0/message").and_then(Value::as_str).unwrap_or("no reason given");
+                let said =
+                    text.pointer("/errors/0/message").and_then(Value::as_str).unwrap_or("no reason given");
                 return Err(format!("{method} {url}: {status}: {said}"));
             }
         }
@@ -88,11 +90,7 @@ mod tests {
         let found = parts("mcr.microsoft.com/azurearck8s/batch1/stable/azure-arc-k8sagents:1.37.2").unwrap();
         assert_eq!(
             found,
-            (
-                "mcr.microsoft.com",
-                "azurearck8s/batch1/stable/v2/azure-arc-k8sagents".to_owned(),
-                "1.37.2"
-            )
+            ("mcr.microsoft.com", "azurearck8s/batch1/stable/v2/azure-arc-k8sagents".to_owned(), "1.37.2")
         );
         assert!(parts("azure-arc-k8sagents").is_none());
     }

@@ -154,8 +154,8 @@ mod tests {
         let chart = Chart::read(&archive(&[("c/Chart.yaml", "name: c\nversion: 1.0.0\n")])).unwrap();
         let now: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
         let manifest = "---\nkind: A\n".to_owned();
-        let release =
-            Release::first(["azure-arc", "ns"], &chart, &json!({"a": 1}), manifest, now).with(Status::Deployed);
+        let release = Release::first(["azure-arc", "ns"], &chart, &json!({"a": 1}), manifest, now)
+            .with(Status::Deployed);
         let secret = release.secret(now).unwrap();
         assert_eq!(secret["metadata"]["name"], "sh.helm.release.v1.azure-arc.v1");
         assert_eq!(secret["metadata"]["labels"]["status"], "deployed");
