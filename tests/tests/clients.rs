@@ -25,6 +25,7 @@ const SUITES: &[(&str, Client)] = &[
     ("connectedk8s", Client::Connectedk8s),
     ("helm", Client::Helm),
     ("kubectl", Client::Kubectl),
+    ("native", Client::Helm),
     ("world", Client::Kubectl),
 ];
 
