@@ -94,7 +94,8 @@ fn crates_depend_downwards_only() {
     for (folder, allowed) in CRATE_EDGES {
         let manifest = std::fs::read_to_string(root().join(folder).join("Cargo.toml")).unwrap();
         for package in PACKAGES.iter().filter(|package| !allowed.contains(package)) {
-            let depends = manifest.lines().any(|line| {
+            // A test that brings its own runner says `harness = false`, which is no dependency.
+            let depends = manifest.lines().filter(|line| *line != "harness = false").any(|line| {
                 line.strip_prefix(package)
                     .is_some_and(|rest| rest.starts_with('.') || rest.trim_start().starts_with('='))
             });
