@@ -16,10 +16,44 @@ use tokio_rustls::TlsConnector;
 
 use crate::server;
 
-/// Requests per second.
+/// What one server did.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Served {
+    /// Requests per second.
+    pub(crate) rate: f64,
+    /// Processor time of the server's thread per request, in microseconds; 0 where the system does not tell.
+    pub(crate) cost: f64,
+}
+
+impl Served {
+    /// Adds one round's share of the mean.
+    fn add(&mut self, round: Self) {
+        let rounds = f64::from(u32::try_from(ROUNDS).unwrap_or(1));
+        self.rate += round.rate / rounds;
+        self.cost += round.cost / rounds;
+    }
+}
+
+/// The fake cloud and the bare handler.
 pub(crate) struct Compared {
-    pub(crate) subject: f64,
-    pub(crate) floor: f64,
+    pub(crate) subject: Served,
+    pub(crate) floor: Served,
+}
+
+/// How the servers' thread is called.
+const SERVERS: &str = "servers";
+
+/// Nanoseconds that threads of this process called `name` have run, as Linux counts them.
+fn run_nanos(name: &str) -> f64 {
+    let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let of_name = tasks.filter(|task| {
+        std::fs::read_to_string(task.path().join("comm")).is_ok_and(|comm| comm.trim() == name)
+    });
+    let run = |task: std::fs::DirEntry| {
+        let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+        text.split_whitespace().next()?.parse::<f64>().ok()
+    };
+    of_name.filter_map(run).sum()
 }
 
 const CONNECTIONS: usize = 8;
@@ -74,8 +108,9 @@ async fn fetch(sender: &mut Requests, request: hyper::Request<Full<Bytes>>) -> R
     Ok((status, body))
 }
 
-/// Requests per second over one round.
-async fn round(target: &Arc<Target>, tls: &Arc<ClientConfig>) -> Result<f64, String> {
+/// One round.
+async fn round(target: &Arc<Target>, tls: &Arc<ClientConfig>) -> Result<Served, String> {
+    let before = run_nanos(SERVERS);
     let clock = Clock::running(1.0);
     let mut workers = tokio::task::JoinSet::new();
     for _ in 0..CONNECTIONS {
@@ -92,14 +127,16 @@ async fn round(target: &Arc<Target>, tls: &Arc<ClientConfig>) -> Result<f64, Str
                 }
                 count += 1;
             }
-            Ok::<_, String>(f64::from(count) / watch.elapsed().as_secs_f64())
+            Ok::<_, String>((f64::from(count), watch.elapsed().as_secs_f64()))
         });
     }
-    let mut sum = 0.0;
+    let (mut rate, mut requests) = (0.0, 0.0);
     while let Some(done) = workers.join_next().await {
-        sum += done.map_err(|error| error.to_string())??;
+        let (count, seconds) = done.map_err(|error| error.to_string())??;
+        rate += count / seconds;
+        requests += count;
     }
-    Ok(sum)
+    Ok(Served { rate, cost: (run_nanos(SERVERS) - before) / requests / 1000.0 })
 }
 
 /// A token, a resource group, and the path to read it.
@@ -148,18 +185,17 @@ async fn client(
         .await
         .map_err(|error| error.to_string())??;
     let floor = Arc::new(Target { address: bare, path, token: subject.token.clone() });
-    let (mut subject_sum, mut floor_sum) = (0.0, 0.0);
+    let (mut subject_sum, mut floor_sum) = (Served::default(), Served::default());
     for index in 0..=ROUNDS {
         let of_floor = round(&floor, &tls).await?;
         let of_subject = round(&subject, &tls).await?;
         // The first round warms both up.
         if index > 0 {
-            floor_sum += of_floor;
-            subject_sum += of_subject;
+            floor_sum.add(of_floor);
+            subject_sum.add(of_subject);
         }
     }
-    let rounds = f64::from(u32::try_from(ROUNDS).unwrap_or(1));
-    Ok(Compared { subject: subject_sum / rounds, floor: floor_sum / rounds })
+    Ok(Compared { subject: subject_sum, floor: floor_sum })
 }
 
 /// Compares. The servers have one thread and the client another.
@@ -172,7 +208,7 @@ pub(crate) fn compare() -> Result<Compared, String> {
             .build()
             .map_err(|error| error.to_string())
     };
-    let (servers, clients) = (runtime("servers")?, runtime("clients")?);
+    let (servers, clients) = (runtime(SERVERS)?, runtime("clients")?);
     let now = Clock::running(1.0).wall();
     let authority =
         Arc::new(Authority::new("bench", &Constraints::default(), now).map_err(|error| error.to_string())?);

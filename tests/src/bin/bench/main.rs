@@ -1,5 +1,5 @@
 //! Figures: a program with a report, not a test. Build everything first:
-//! `cargo build --release --workspace --bins`, then `cargo run --release -p e2e-tests --bin bench`.
+//! `cargo build --release --workspace --bins`, then `cargo run --release -p e2e-tests --bin bench [PART...]`.
 //!
 //! It measures the start of the fake cloud and of the embedded cluster as separate processes, the whole quickstart as a user
 //! runs it, and requests per second beside a bare axum handler behind the same TLS in the same run.
@@ -27,8 +27,7 @@ fn report(lines: &[Line]) {
     }
 }
 
-fn measure() -> Result<Vec<Line>, String> {
-    let mut lines = Vec::new();
+fn cloud(lines: &mut Vec<Line>) -> Result<(), String> {
     let cloud = start::cloud()?;
     lines.push(Line {
         what: "mock-arm, cold start to ready (median)",
@@ -42,6 +41,10 @@ fn measure() -> Result<Vec<Line>, String> {
         target: "at most 12 MiB",
         met: cloud.resident_mib <= 12.0,
     });
+    Ok(())
+}
+
+fn cluster(lines: &mut Vec<Line>) -> Result<(), String> {
     let cluster = start::cluster()?;
     lines.push(Line {
         what: "embedded cluster, start to ready (median)",
@@ -49,6 +52,10 @@ fn measure() -> Result<Vec<Line>, String> {
         target: "at most 100 ms",
         met: cluster.ready_ms <= 100.0,
     });
+    Ok(())
+}
+
+fn quickstart(lines: &mut Vec<Line>) -> Result<(), String> {
     let tour = start::quickstart()?;
     lines.push(Line {
         what: "quickstart, whole (median)",
@@ -56,23 +63,47 @@ fn measure() -> Result<Vec<Line>, String> {
         target: "at most 3 s",
         met: tour <= 3000.0,
     });
-    let compared = load::compare()?;
+    Ok(())
+}
+
+fn requests(lines: &mut Vec<Line>) -> Result<(), String> {
+    let load::Compared { subject, floor } = load::compare()?;
     println!(
-        "GET resource group: {:.0} requests/s; bare axum handler: {:.0} requests/s",
-        compared.subject, compared.floor
+        "GET resource group: {:.0} requests/s, {:.1} us of the server's thread each; bare axum handler: {:.0} requests/s, {:.1} us",
+        subject.rate, subject.cost, floor.rate, floor.cost
     );
-    let share = 100.0 * compared.subject / compared.floor;
+    let share = 100.0 * subject.rate / floor.rate;
     lines.push(Line {
         what: "GET resource group beside a bare axum handler",
         figure: format!("{share:.0} %"),
         target: "at least 85 %",
         met: share >= 85.0,
     });
+    Ok(())
+}
+
+type Part = (&'static str, fn(&mut Vec<Line>) -> Result<(), String>);
+
+const PARTS: [Part; 4] =
+    [("cloud", cloud), ("cluster", cluster), ("quickstart", quickstart), ("requests", requests)];
+
+/// Measures the parts that are named, or all.
+fn measure(wanted: &[String]) -> Result<Vec<Line>, String> {
+    if let Some(unknown) = wanted.iter().find(|wanted| PARTS.iter().all(|(name, _)| name != wanted)) {
+        let known: Vec<&str> = PARTS.iter().map(|(name, _)| *name).collect();
+        return Err(format!("there is no part '{unknown}'; there are {}", known.join(", ")));
+    }
+    let mut lines = Vec::new();
+    for (name, part) in PARTS {
+        if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
+            part(&mut lines)?;
+        }
+    }
     Ok(lines)
 }
 
 fn main() -> ExitCode {
-    match measure() {
+    match measure(&std::env::args().skip(1).collect::<Vec<_>>()) {
         Ok(lines) => {
             report(&lines);
             ExitCode::SUCCESS
