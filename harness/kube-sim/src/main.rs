@@ -5,11 +5,10 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::Parser;
 use kube_sim::cluster::{Cluster, ClusterConfig};
-use kube_sim::kubelet::{ContainerImage, ImageResolver, NodeSpec, Workload};
+use kube_sim::kubelet::{NodeSpec, parse_program, programs};
 use sim_core::clock::Clock;
 use sim_core::faults::FaultSet;
 use sim_core::journal::Journal;
@@ -45,7 +44,7 @@ struct Options {
     work_dir: Option<PathBuf>,
     /// Run a program of this machine for an image, once or more: containers of IMAGE get their `args`, and `command`
     /// in PROGRAM's place. Other images have scripted lives.
-    #[arg(long = "image", value_name = "IMAGE=PROGRAM", value_parser = image)]
+    #[arg(long = "image", value_name = "IMAGE=PROGRAM", value_parser = parse_program)]
     images: Vec<(String, PathBuf)>,
     /// How many nodes.
     #[arg(long, default_value_t = 1)]
@@ -84,7 +83,7 @@ async fn run(options: Options) -> Result<(), String> {
         seed,
         journal,
         keys: KeySource::fresh(),
-        images: resolver(options.images),
+        images: programs(options.images),
         nodes: nodes.collect(),
         pod_env: Vec::new(),
         work_dir: options.work_dir.unwrap_or(beside),
@@ -112,27 +111,6 @@ async fn run(options: Options) -> Result<(), String> {
         let _ = fs::remove_dir_all(own_dir);
     }
     Ok(())
-}
-
-fn image(text: &str) -> Result<(String, PathBuf), String> {
-    let (image, program) = text.split_once('=').ok_or("must be IMAGE=PROGRAM")?;
-    if image.is_empty() || program.is_empty() {
-        return Err("must be IMAGE=PROGRAM".into());
-    }
-    Ok((image.to_owned(), program.into()))
-}
-
-/// The programs of known images, by name.
-fn resolver(images: Vec<(String, PathBuf)>) -> ImageResolver {
-    Arc::new(move |container: &ContainerImage| {
-        let (_, program) = images.iter().find(|(image, _)| *image == container.image)?;
-        let (program, first) = match container.command.split_first() {
-            Some((own, rest)) => (PathBuf::from(own), rest),
-            None => (program.clone(), &[][..]),
-        };
-        let args = first.iter().chain(&container.args).cloned().collect();
-        Some(Workload::Process { program, args, env: Vec::new() })
-    })
 }
 
 fn write_private(path: &Path, text: &str) -> std::io::Result<()> {

@@ -38,10 +38,21 @@ pub(crate) fn always_pulled(image: &str, policy: &str) -> bool {
     }
 }
 
-/// Whether a container runtime could read this name.
+/// Whether a container runtime could read this name: repositories are in lower case, registries and tags need not be.
 pub(crate) fn is_valid(image: &str) -> bool {
     let letter = |c: char| c.is_ascii_alphanumeric() || "./:@_-".contains(c);
-    !image.is_empty() && image.chars().all(letter) && image.starts_with(|c: char| c.is_ascii_alphanumeric())
+    let (first, rest) = image.split_once('/').unwrap_or(("", image));
+    let registry = first.contains(['.', ':']) || first == "localhost" || first.chars().any(char::is_uppercase);
+    let path = if registry { rest } else { image };
+    let path = path.split('@').next().unwrap_or_default();
+    let (folders, last) = path.rsplit_once('/').unwrap_or(("", path));
+    let title = last.split(':').next().unwrap_or_default();
+    let lower = |part: &str| !part.chars().any(char::is_uppercase);
+    image.chars().all(letter)
+        && image.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && !title.is_empty()
+        && lower(folders)
+        && lower(title)
 }
 
 /// Lower-case hexadecimal.
@@ -66,6 +77,11 @@ mod tests {
         }
         assert!(digest("localhost:5000/x").starts_with("localhost:5000/x@sha256:"));
         assert!(always_pulled("nginx", "") && !always_pulled("nginx:1.27", ""));
-        assert!(!is_valid("Bad Image") && is_valid("nginx"));
+        for good in ["nginx", "Registry.example/a/b:V1", "localhost:5000/x@sha256:AB", "a/b:Tag"] {
+            assert!(is_valid(good), "{good}");
+        }
+        for bad in ["Bad Image", "Nginx", "Not/Valid", "a/", ""] {
+            assert!(!is_valid(bad), "{bad}");
+        }
     }
 }

@@ -63,7 +63,9 @@ pub use self::config::{KubeletConfig, NodeSpec};
 pub use self::logs::{LIFE_LIMIT, LogError, LogOptions, Logs};
 pub(crate) use self::node::Nodes;
 pub use self::process::PARENT_PIPE;
-pub use self::workload::{ContainerImage, ImageResolver, LIFE_ANNOTATION, Script, Workload};
+pub use self::workload::{
+    ContainerImage, ImageResolver, LIFE_ANNOTATION, Script, Workload, parse_program, programs,
+};
 
 /// The search path of a container whose image sets none.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

@@ -57,6 +57,31 @@ pub struct Script {
 /// Knows what to run for an image; `None` for images it does not know.
 pub type ImageResolver = Arc<dyn Fn(&ContainerImage) -> Option<Workload> + Send + Sync>;
 
+/// Runs programs of this machine for these images: a container's `args` are the program's, and its `command` goes in the
+/// program's place. Other images are not known.
+#[must_use]
+pub fn programs(images: Vec<(String, PathBuf)>) -> ImageResolver {
+    Arc::new(move |container: &ContainerImage| {
+        let (_, program) = images.iter().find(|(image, _)| *image == container.image)?;
+        let (program, first) = match container.command.split_first() {
+            Some((own, rest)) => (PathBuf::from(own), rest),
+            None => (program.clone(), &[][..]),
+        };
+        let args = first.iter().chain(&container.args).cloned().collect();
+        Some(Workload::Process { program, args, env: Vec::new() })
+    })
+}
+
+/// Reads `IMAGE=PROGRAM`, for options that name images for [`programs`].
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn parse_program(text: &str) -> Result<(String, PathBuf), String> {
+    let named = text.split_once('=').filter(|(image, program)| !image.is_empty() && !program.is_empty());
+    let (image, program) = named.ok_or_else(|| format!("'{text}' is not IMAGE=PROGRAM"))?;
+    Ok((image.to_owned(), program.into()))
+}
+
 /// The scripted lives that [`LIFE_ANNOTATION`] can name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Life {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::spread::Surroundings;
 use crate::controllers::objects::{label, list, name, number, text};
 use crate::controllers::quantity::Quantity;
 use crate::controllers::selector::requirement_holds;
@@ -19,12 +20,16 @@ pub(super) fn choose(
     by_node: &BTreeMap<String, Vec<Arc<Value>>>,
 ) -> Result<String, String> {
     let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
+    let around = Surroundings { nodes, by_node };
     let mut best: Option<(i128, &str)> = None;
     for node in nodes {
         let present = by_node.get(name(node)).map_or(&[][..], Vec::as_slice);
-        let missing = obstacles(pod, node, present);
+        let mut missing = obstacles(pod, node, present);
         if missing.is_empty() {
-            let score = score(pod, node, present);
+            missing.extend(around.obstacle(pod, node).map(str::to_owned));
+        }
+        if missing.is_empty() {
+            let score = score(pod, node, present) + i128::from(around.score(pod, node)) * 1_000_000;
             if best.is_none_or(|(known, _)| score > known) {
                 best = Some((score, name(node)));
             }
@@ -91,7 +96,8 @@ fn tolerates(pod: &Value, key: &str, value: &str, effect: &str) -> bool {
     })
 }
 
-fn selected(pod: &Value, node: &Value) -> bool {
+/// Whether a node has the labels that a pod requires.
+pub(super) fn selected(pod: &Value, node: &Value) -> bool {
     let labels = pod.pointer("/spec/nodeSelector").and_then(Value::as_object).into_iter().flatten();
     let mut labels = labels.map(|(key, value)| label(node, key) == value.as_str());
     let required = "/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution";

@@ -3,10 +3,10 @@
 //! A node must have what the pod requests, carry the labels of `nodeSelector` and of required node affinity, and no
 //! taint that the pod does not tolerate; among those that do, the one with the most left wins, preferences first.
 //! Unschedulable pods get the real scheduler's condition and event and are tried again when nodes or pods change.
-//! Not modelled: preemption, volume topology, scheduling gates other than by their presence, and profiles. Pod affinity
-//! and topology spread are not modelled either; an event says so when a pod requires them.
+//! Not modelled: preemption, volume topology, scheduling gates other than by their presence, and profiles.
 
 mod fit;
+mod spread;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -86,27 +86,28 @@ impl Scheduler {
         Ok(())
     }
 
-    /// Reports what the pod requires that is not modelled.
-    fn mention_not_modelled(&mut self, pod: &Value) {
-        let kind = self.store.kinds().pods.clone();
-        let required = [
-            ("/spec/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution", "podAffinity"),
-            (
-                "/spec/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution",
-                "podAntiAffinity",
-            ),
-        ];
-        for (pointer, what) in required {
-            if !list(pod, pointer).is_empty() {
-                let message = format!("required {what} is not modelled by kube-sim and is ignored");
-                self.events.event(&kind, pod, Level::Warning, "NotModelled", &message);
-            }
+    /// What a pod's claims have against scheduling it, in the real scheduler's words.
+    fn unbound_claim(&self, pod: &Value, nodes: usize) -> Option<String> {
+        let claims = list(pod, "/spec/volumes").iter();
+        let claims = claims.map(|volume| text(volume, "/persistentVolumeClaim/claimName"));
+        for claim in claims.filter(|claim| !claim.is_empty()) {
+            let found = self.store.get(&self.store.kinds().claims, &join(namespace(pod), claim));
+            let why = match found {
+                None => format!("persistentvolumeclaim \"{claim}\" not found"),
+                Some(found) if deleting(&found) => {
+                    format!("persistentvolumeclaim \"{claim}\" is being deleted")
+                }
+                Some(found) if text(&found, "/status/phase") != "Bound" => {
+                    "pod has unbound immediate PersistentVolumeClaims".to_owned()
+                }
+                Some(_) => continue,
+            };
+            return Some(format!(
+                "0/{nodes} nodes are available: {why}. preemption: 0/{nodes} nodes are available: {nodes} Preemption is \
+                 not helpful for scheduling."
+            ));
         }
-        let hard = |spread: &&Value| text(spread, "/whenUnsatisfiable") == "DoNotSchedule";
-        if list(pod, "/spec/topologySpreadConstraints").iter().any(|spread| hard(&spread)) {
-            let message = "topologySpreadConstraints are not modelled by kube-sim and are ignored";
-            self.events.event(&kind, pod, Level::Warning, "NotModelled", message);
-        }
+        None
     }
 }
 
@@ -127,6 +128,8 @@ impl Controller for Scheduler {
                 self.waiting.remove(&*change.key);
                 keys.extend(self.waiting.iter().cloned());
             }
+        } else if *change.table == *kinds.claims.table() {
+            keys.extend(self.waiting.iter().cloned());
         } else if *change.table == *kinds.nodes.table() {
             let spec = |row: &Option<sim_core::ledger::Row>| {
                 row.as_ref().map(|row| (row.value["spec"].clone(), row.value["metadata"]["labels"].clone()))
@@ -166,10 +169,10 @@ impl Controller for Scheduler {
                 by_node.entry(node).or_default().push(other);
             }
         }
-        match fit::choose(&pod, &nodes, &by_node) {
+        let unbound = self.unbound_claim(&pod, nodes.len());
+        match unbound.map_or_else(|| fit::choose(&pod, &nodes, &by_node), Err) {
             Ok(node) => {
                 self.waiting.remove(key);
-                self.mention_not_modelled(&pod);
                 self.bind(&pod, key, &node)?;
             }
             Err(message) => {

@@ -65,7 +65,12 @@ pub(super) async fn serve(connection: Upgraded, live: Result<Live, String>, ask:
             sink
         };
         let (status, mut sink) = tokio::join!(exec::run(live, &ask, input, output), talk);
-        if let Some(status) = status {
+        if let Some(mut status) = status {
+            if status["reason"] == "InternalError" {
+                // Between a real kubelet and a websocket stands the API server, which reports what failed once more.
+                let message = status["message"].as_str().unwrap_or_default();
+                status["message"] = format!("Internal error occurred: {message}").into();
+            }
             // A client that went away does not need it.
             let _ = sink.send(message(ERROR, status.to_string().as_bytes())).await;
             let frame = CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::default() };

@@ -39,7 +39,7 @@ impl Pod {
 
     async fn connect(&self, wanted: &str) -> Result<TcpStream, String> {
         let failed = |why: String| {
-            format!("error forwarding port {wanted} to pod {}, uid {}: {why}", self.uid, self.name)
+            format!("error forwarding port {wanted} to pod {}, uid {}: {why}", self.name, self.uid)
         };
         let port = wanted.parse().ok().and_then(|port| self.port(port));
         let Some(port) = port else {

@@ -1,10 +1,8 @@
 //! Deployments: ReplicaSets per revision, rolled over within limits.
-//!
-//! Not modelled: proportional scaling of several ReplicaSets when a Deployment is scaled in the middle of a rollout
-//! (the new ReplicaSet takes the difference).
 
 mod revisions;
 mod rolling;
+mod scaling;
 mod status;
 
 pub(super) use self::revisions::template_hash;
@@ -176,6 +174,29 @@ impl Deployments {
         Ok(())
     }
 
+    /// Gives every ReplicaSet its share of a change in size. False when there was none, or only one set to take it.
+    fn share_out(&mut self, deployment: &Value, revisions: &mut Revisions) -> Result<bool, Status> {
+        let limits = Limits::of(deployment);
+        let mut sets: Vec<_> = revisions.old.iter_mut().chain(revisions.new.iter_mut()).collect();
+        let active = sets.iter().filter(|set| Size::of(set).wanted > 0).count();
+        let scaled = sets.iter().any(|set| scaling::is_scaled(set, limits.replicas));
+        let recreate = text(deployment, "/spec/strategy/type") == "Recreate";
+        if !scaled || active < 2 || recreate {
+            return Ok(false);
+        }
+        let total = number(deployment, "/status/replicas").unwrap_or_default();
+        let shares: Vec<_> = sets.iter().map(|set| scaling::Share::of(set, total)).collect();
+        for (set, size) in sets.iter_mut().zip(scaling::proportional(limits, &shares)) {
+            self.scale(deployment, set, size)?;
+            let kind = self.sets();
+            let noted = self.store.modify(&kind, Sub::Main, &key(set), |set| {
+                revisions::annotate_size(set, limits.replicas, limits.maximum())
+            })?;
+            **set = Arc::new(noted);
+        }
+        Ok(true)
+    }
+
     /// Scales the active ReplicaSet of a paused Deployment, whose template must not roll out.
     fn scale_paused(&mut self, deployment: &Value, revisions: &mut Revisions) -> Result<(), Status> {
         let wanted = Limits::of(deployment).replicas;
@@ -231,9 +252,10 @@ impl Controller for Deployments {
         let mut revisions = self.revisions(&deployment)?;
         let mut created = false;
         if !deleting(&deployment) {
+            let shared = self.share_out(&deployment, &mut revisions)?;
             if deployment["spec"]["paused"] == json!(true) {
                 self.scale_paused(&deployment, &mut revisions)?;
-            } else {
+            } else if !shared {
                 created = self.ensure_new(&deployment, &mut revisions)?;
                 self.roll(&deployment, &mut revisions)?;
             }
