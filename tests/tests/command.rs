@@ -240,3 +240,26 @@ fn hosts_that_are_not_simulated_are_refused_and_journalled() {
     assert!(journal.stdout.contains("example.com"), "{}", journal.stdout);
     run(&sandbox, &["down"]).ok();
 }
+
+#[test]
+fn clusters_without_a_cloud_come_and_go_several_at_once() {
+    let sandbox = sandbox();
+    run(&sandbox, &["cluster", "create"]).ok();
+    run(&sandbox, &["cluster", "create", "ci", "--nodes", "3"]).ok();
+    assert_eq!(run(&sandbox, &["cluster", "create", "ci"]).code, 5);
+    let listed: Value =
+        serde_json::from_str(&run(&sandbox, &["cluster", "list", "-o", "json"]).ok().stdout).unwrap();
+    let shown: Vec<_> = listed.as_array().unwrap().iter().map(|one| (&one["name"], &one["nodes"])).collect();
+    assert_eq!(shown, [(&Value::from("ci"), &Value::from(3)), (&Value::from("default"), &Value::from(1))]);
+    let path = run(&sandbox, &["cluster", "kubeconfig", "ci", "--path"]).ok().stdout;
+    let text = std::fs::read_to_string(path.trim()).unwrap();
+    assert_eq!(run(&sandbox, &["cluster", "kubeconfig", "ci"]).ok().stdout, text);
+    assert!(text.contains(listed[0]["url"].as_str().unwrap()));
+    let mode = std::fs::metadata(path.trim()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    run(&sandbox, &["cluster", "delete", "ci"]).ok();
+    assert_eq!(run(&sandbox, &["cluster", "kubeconfig", "ci"]).code, 3);
+    run(&sandbox, &["cluster", "delete", "--all"]).ok();
+    assert_eq!(run(&sandbox, &["cluster", "delete"]).code, 3);
+    assert_nothing_left(&sandbox);
+}

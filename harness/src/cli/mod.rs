@@ -5,6 +5,7 @@
 
 mod agent;
 mod clock;
+mod cluster;
 mod cluster_args;
 mod completions;
 mod context;
@@ -115,6 +116,7 @@ enum Command {
     Onboard(onboard::Onboard),
     Offboard(offboard::Offboard),
     List(list::List),
+    Cluster(cluster::ClusterCommand),
     Clock(clock::Clock),
     Provider(provider::Provider),
     Fault(fault::Fault),
@@ -134,7 +136,12 @@ fn command() -> clap::Command {
         let world = clap::Arg::new("world").long("world").value_parser(clap::value_parser!(WorldName));
         command.arg(world.hide(true))
     };
-    WORLDLESS.into_iter().fold(Cli::command(), |root, name| root.mut_subcommand(name, hide))
+    let root = Cli::command().mut_subcommand("cluster", |cluster| {
+        ["create", "list", "delete", "kubeconfig"]
+            .into_iter()
+            .fold(hide(cluster), |cluster, name| cluster.mut_subcommand(name, hide))
+    });
+    WORLDLESS.into_iter().fold(root, |root, name| root.mut_subcommand(name, hide))
 }
 
 /// Runs the command line of this process and says how it ended. Meant to be all that a `main` does.
@@ -209,6 +216,7 @@ async fn dispatch(command: Command, context: Context) -> Result<Exit, CliError> 
     let command = match command {
         Command::Up(up) => return Box::pin(up.run(&context, &mut signals)).await,
         Command::Exec(exec) => return Box::pin(exec.run(&context, &mut signals)).await,
+        Command::Cluster(cluster) => return Box::pin(cluster.run(&context, &mut signals)).await,
         Command::Quickstart(quickstart) => {
             return Box::pin(quickstart.run(&context, &mut signals)).await;
         }
@@ -247,6 +255,7 @@ async fn simple(command: Command, context: &Context) -> Result<Exit, CliError> {
         Command::Quickstart(_)
         | Command::Up(_)
         | Command::Exec(_)
+        | Command::Cluster(_)
         | Command::Doctor(_)
         | Command::Completions(_)
         | Command::Man(_)

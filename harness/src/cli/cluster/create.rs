@@ -1,0 +1,141 @@
+//! `dryarc cluster create`: a process of its own that runs the cluster.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use kube_sim::cluster::{Cluster, ClusterConfig};
+use kube_sim::kubelet::{NodeSpec, parse_program, programs};
+use sim_core::clock::{Clock, Mode};
+use sim_core::faults::FaultSet;
+use sim_core::journal::Journal;
+use sim_core::keys::KeySource;
+use sim_core::seed::Seed;
+
+use super::record::{Clusters, Record, publish};
+use crate::cli::signals::Signals;
+use crate::cli::{CliError, Context, Exit, detach, output};
+use crate::state::{Claim, ProcessId, StateError, WorldName};
+
+/// Create a cluster that runs in the background
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  dryarc cluster create
+  dryarc cluster create ci --nodes 3
+  dryarc cluster create fast --speed 60      a minute of the cluster's time each second
+  dryarc cluster create dev --image busybox=/bin/busybox
+  export KUBECONFIG=$(dryarc cluster kubeconfig dev --path)")]
+pub(super) struct Create {
+    /// Its name
+    #[arg(default_value_t, value_name = "NAME")]
+    name: WorldName,
+    /// How many nodes
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=250))]
+    nodes: u16,
+    /// Seconds of the cluster's time per second; 0 stands still
+    #[arg(long, default_value_t = 1.0, value_name = "N")]
+    speed: f64,
+    /// What names and ids are drawn from
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    seed: u64,
+    /// Run a program of this machine for an image; other images have scripted lives
+    #[arg(long = "image", value_name = "IMAGE=PROGRAM", value_parser = parse_program)]
+    images: Vec<(String, PathBuf)>,
+    #[arg(long, hide = true)]
+    in_background: bool,
+}
+
+impl Create {
+    pub(super) async fn run(self, context: &Context, signals: &mut Signals) -> Result<Exit, CliError> {
+        let clusters = Clusters::of(&context.home);
+        if !self.in_background {
+            self.mode()?;
+            if let Ok(record) = clusters.find(&self.name) {
+                return Err(taken(&record.name));
+            }
+            detach::spawn(signals).await?;
+            let record = clusters.find(&self.name)?;
+            output::say(&welcome(&record));
+            return Ok(Exit::Ok);
+        }
+        detach::leave_session();
+        let (claim, cluster) = match self.start(context, &clusters).await {
+            Ok(started) => started,
+            Err(error) => {
+                detach::tell(Err(&error), None)?;
+                return Ok(error.exit);
+            }
+        };
+        detach::tell(Ok(()), Some(&claim.dir().join("cluster.log")))?;
+        // Asked by `cluster delete`, by a signal.
+        let _ = signals.next().await;
+        cluster.shutdown().await;
+        drop(claim);
+        clusters.tidy();
+        Ok(Exit::Ok)
+    }
+
+    fn mode(&self) -> Result<Mode, CliError> {
+        match self.speed {
+            0.0 => Ok(Mode::Manual),
+            speed if speed.is_finite() && speed > 0.0 && speed <= 100_000.0 => Ok(Mode::Scaled { speed }),
+            speed => Err(CliError::usage(format!("--speed {speed} is not between 0 and 100000"))
+                .next("give seconds of the cluster's time per second, as in `--speed 60`")),
+        }
+    }
+
+    async fn start(&self, context: &Context, clusters: &Clusters) -> Result<(Claim, Cluster), CliError> {
+        let claim = clusters.home().claim(&self.name, &context.clock).await.map_err(|error| match error {
+            StateError::Running(name) => taken(&name),
+            error => error.into(),
+        })?;
+        let clock = Clock::running(1.0);
+        clock.set_mode(self.mode()?);
+        let (seed, journal) = (Seed::new(self.seed), Journal::new(clock.clone()));
+        let node = |number: u16| NodeSpec { name: format!("node-{number}"), ..NodeSpec::default() };
+        let cluster = Cluster::start(ClusterConfig {
+            name: self.name.to_string(),
+            faults: FaultSet::new(seed, clock.clone(), journal.clone()),
+            seed,
+            journal,
+            keys: KeySource::fresh(),
+            images: programs(self.images.clone()),
+            nodes: (1..=self.nodes).map(node).collect(),
+            pod_env: Vec::new(),
+            work_dir: claim.dir().join("pods"),
+            listen: ([127, 0, 0, 1], 0).into(),
+            names: Vec::new(),
+            clock,
+        });
+        let cluster = cluster.await.map_err(CliError::failed)?;
+        let record = |kubeconfig| Record {
+            name: self.name.clone(),
+            version: crate::VERSION.to_owned(),
+            owner: ProcessId::current(),
+            url: cluster.url(),
+            nodes: self.nodes,
+            kubeconfig,
+        };
+        if let Err(error) = publish(claim.dir(), &cluster.kubeconfig(), record) {
+            cluster.shutdown().await;
+            return Err(error.into());
+        }
+        Ok((claim, cluster))
+    }
+}
+
+fn taken(name: &WorldName) -> CliError {
+    CliError::new(Exit::Conflict, format!("cluster '{name}' is already running"))
+        .next(format!("use it, end it with `dryarc cluster delete {name}`, or choose another name"))
+}
+
+fn welcome(record: &Record) -> String {
+    let Record { name, nodes, url, .. } = record;
+    let plural = if *nodes == 1 { "node" } else { "nodes" };
+    format!(
+        "Cluster '{name}' is up at {url} ({nodes} {plural}).\n\n  \
+         export KUBECONFIG=$(dryarc cluster kubeconfig {name} --path)\n  \
+         kubectl get nodes\n  \
+         dryarc cluster delete {name}\n"
+    )
+}
