@@ -23,8 +23,8 @@ impl Client {
         match self {
             Self::Az => "az",
             Self::Connectedk8s => "az with its extension connectedk8s",
-            Self::Helm => "helm",
             Self::Kubectl => "kubectl",
+            Self::Helm => "helm",
         }
     }
 

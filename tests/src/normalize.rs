@@ -5,12 +5,12 @@ use regex_lite::Regex;
 /// The rules, in the order in which they are applied.
 const RULES: &[(&str, &str)] = &[
     (r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}", "<uuid>"),
-    (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)", "<time>"),
     (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)? \+0000 UTC", "<time>"),
+    (r"[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}", "<date>"),
+    (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)", "<time>"),
     (r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ", "<time>"),
     (r"[A-Z][a-z]{2}-[A-Z][a-z]{2}-\d\d-\d\d\.\d\d\.\d\d-\d{4}", "<time>"),
     (r"/[A-Za-z0-9_./-]*/worlds/", "<worlds>/"),
-    (r"[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}", "<date>"),
     (r"sha256:[0-9a-f]{64}", "sha256:<digest>"),
     (r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d (\+0000|GMT|UTC)", "<date>"),
     (r"127\.0\.0\.1:\d+", "127.0.0.1:<port>"),

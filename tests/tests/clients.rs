@@ -1,8 +1,8 @@
 //! Real clients against a world: every file under `fixtures/golden/CLIENT` is one test, in which its commands run one after
 //! the other through `dryarc exec`. A client that is not installed is reported as ignored, by name.
 //!
-//! `DRYARC_TEST_KUBECONFIG` names a real cluster: the kubectl transcripts then run against that one, which is how their
-//! content is checked against Kubernetes itself.
+//! `DRYARC_TEST_KUBECONFIG` names a real cluster: the kubectl and helm transcripts then run against that one, which is how
+//! their content is checked against Kubernetes itself (those of helm need one with nodes).
 //!
 //! The transcripts under `fixtures/golden/world` use `dryarc` itself beside kubectl.
 
@@ -55,11 +55,22 @@ fn sandbox(client: &Path) -> std::io::Result<Sandbox> {
         sandbox = sandbox.with_variable("DRYARC_AZ_EXTENSION_DIR", folder.display().to_string());
     }
     let inputs = sandbox.work().join("inputs");
-    std::fs::create_dir(&inputs)?;
-    for entry in repository::root().join("fixtures/golden/inputs").read_dir()?.flatten() {
-        std::fs::copy(entry.path(), inputs.join(entry.file_name()))?;
-    }
+    copy(&repository::root().join("fixtures/golden/inputs"), &inputs)?;
     Ok(sandbox)
+}
+
+/// Copies a folder with everything in it.
+fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::create_dir(to)?;
+    for entry in from.read_dir()?.flatten() {
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &target)?;
+        } else {
+            std::fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
 }
 
 fn against_a_world(sandbox: &Sandbox, file: &Path) -> Result<(), Failed> {
@@ -88,7 +99,7 @@ fn run(suite: &str, client: Client, file: &Path) -> Result<Completion, Failed> {
         return Ok(Completion::ignored_with(format!("{} is not installed", client.name())));
     };
     let sandbox = sandbox(&installed)?;
-    match std::env::var_os("DRYARC_TEST_KUBECONFIG").filter(|_| suite == "kubectl") {
+    match std::env::var_os("DRYARC_TEST_KUBECONFIG").filter(|_| matches!(suite, "kubectl" | "helm")) {
         Some(kubeconfig) => against_a_cluster(&sandbox, file, &kubeconfig)?,
         None => against_a_world(&sandbox, file)?,
     }
