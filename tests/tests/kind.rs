@@ -196,6 +196,10 @@ impl Lived<'_> {
     fn up(&self) -> Checked {
         let cluster = format!("kind={}", self.theirs.name);
         self.dryarc(&["up", "--detach", "--cluster", &cluster])?;
+        self.register()
+    }
+
+    fn register(&self) -> Checked {
         for namespace in ["Microsoft.Kubernetes", "Microsoft.KubernetesConfiguration"] {
             self.dryarc(&["provider", "set", namespace, "--state", "Registered"])?;
         }
@@ -255,6 +259,8 @@ impl Lived<'_> {
 
 fn agents_live_and_recover_in_a_cluster_that_is_left_as_it_was(machine: &Machine) -> Checked {
     let sandbox = sandbox()?;
+    let file = sandbox.work().join("theirs").display().to_string();
+    let sandbox = sandbox.with_variable("KUBECONFIG", file);
     let theirs = Theirs::create(machine, &sandbox)?;
     let before = theirs.state()?;
     let lived = Lived { sandbox: &sandbox, theirs: &theirs };
@@ -271,7 +277,8 @@ fn agents_live_and_recover_in_a_cluster_that_is_left_as_it_was(machine: &Machine
     lived.dryarc(&["down"])?;
     let after = theirs.state()?;
     expect(after == before, || format!("{after:#?}\nwas\n{before:#?}"))?;
-    killed_world(&lived, &before)
+    killed_world(&lived, &before)?;
+    any_context(&lived, &before)
 }
 
 /// A world dies with its agents in the cluster; the next command takes everything out.
@@ -285,6 +292,23 @@ fn killed_world(lived: &Lived<'_>, before: &State) -> Checked {
     expect(ran.stderr.contains("ended without order"), || ran.stderr.clone())?;
     let after = lived.theirs.state()?;
     expect(after == *before, || format!("{after:#?}\nwas\n{before:#?}"))
+}
+
+/// The same cluster as nothing but a context of the user's kubeconfig: how images get into its nodes has to be said.
+fn any_context(lived: &Lived<'_>, before: &State) -> Checked {
+    let cluster = format!("context=kind-{}", lived.theirs.name);
+    let up = ["up", "--detach", "--cluster", &cluster, "--yes"];
+    let unsaid = lived.sandbox.run(up)?;
+    expect(unsaid.code == 2 && unsaid.stderr.contains("--load-images"), || unsaid.stderr.clone())?;
+    let load = format!("kind load image-archive {{}} --name {}", lived.theirs.name);
+    lived.dryarc(&[&up[..], &["--load-images", &load]].concat())?;
+    lived.register()?;
+    lived.onboard()?;
+    eventually("the cluster is connected", 60, || lived.status_is("Connected"))?;
+    lived.dryarc(&["down"])?;
+    let after = lived.theirs.state()?;
+    let same = after.corefile == before.corefile && after.objects == before.objects;
+    expect(same, || format!("{after:#?}\nwas\n{before:#?}"))
 }
 
 type Test = fn(&Machine) -> Checked;
