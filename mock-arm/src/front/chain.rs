@@ -38,8 +38,9 @@ use super::ids::Ids;
 use super::record::Record;
 use super::render::{self, Context};
 use super::throttle::{Asked, Quota};
-use super::{Front, authn};
+use super::{Front, authn, relaxed};
 use crate::providers::catalog;
+use crate::providers::deployments::DEPLOYMENTS_TYPE;
 use crate::providers::refusal::{Cause, Kind, Refusal};
 use crate::providers::seam::{Actor, Call, Conditions, Manner, Query, Verb};
 use crate::providers::target::Target;
@@ -156,7 +157,9 @@ fn version<'q>(query: &'q Query<'_>) -> Result<&'q str, Refusal> {
 }
 
 /// The JSON of a body, if it has any. Some clients put a byte order mark before it.
-fn parse(body: &[u8], headers: &HeaderMap) -> Result<Option<Value>, Refusal> {
+///
+/// Deployments take a looser form than other requests.
+fn parse(body: &[u8], headers: &HeaderMap, target: &Target<'_>) -> Result<Option<Value>, Refusal> {
     let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
     if body.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
@@ -169,7 +172,14 @@ fn parse(body: &[u8], headers: &HeaderMap) -> Result<Option<Value>, Refusal> {
         );
         return Err(Refusal::gateway(Kind::MediaType, "UnsupportedMediaType", text));
     }
-    serde_json::from_slice(body).map(Some).map_err(|error| Refusal::invalid_content(&error.to_string()))
+    let unread = |error: serde_json::Error| Refusal::invalid_content(&error.to_string());
+    match (serde_json::from_slice(body), std::str::from_utf8(body)) {
+        (Err(error), Ok(text)) if target.type_name().split('/').next() == Some(DEPLOYMENTS_TYPE) => {
+            // What is wrong is told of the text as it was sent.
+            serde_json::from_str(&relaxed::strict(text)).map(Some).map_err(|_| unread(error))
+        }
+        (read, _) => read.map(Some).map_err(unread),
+    }
 }
 
 fn actor(caller: &Caller) -> Actor {
@@ -267,7 +277,7 @@ impl Exchange<'_> {
         *quota = self.count(target, verb, caller)?;
         let body = match verb {
             Verb::Get | Verb::Head => None,
-            _ => parse(&body.map_err(unreadable)?, &self.head.headers)?,
+            _ => parse(&body.map_err(unreadable)?, &self.head.headers, target)?,
         };
         let call = Call {
             verb,
@@ -302,7 +312,7 @@ impl Exchange<'_> {
                 }
                 Ok(render::reply(&context, reply))
             }
-            Err(refusal) if refusal.cause == Cause::Unsaid => {
+            Err(refusal) if matches!(refusal.cause, Cause::Unsaid { .. }) => {
                 let mut response = self.refuse(refusal.into(), record);
                 render::refused(&context, &mut response);
                 Ok(response)

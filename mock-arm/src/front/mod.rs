@@ -10,6 +10,7 @@ mod faults;
 mod ids;
 pub mod listener;
 mod record;
+mod relaxed;
 mod render;
 #[cfg(test)]
 mod tests;

@@ -291,12 +291,13 @@ pub(super) fn refusal(refusal: &Refusal, clock: &Clock, head: bool) -> Response 
     let cause = match refusal.cause {
         Cause::Gateway => Some("gateway"),
         Cause::Service => Some("service"),
-        Cause::Unsaid => None,
+        Cause::Unsaid { .. } => None,
     };
-    let mut response = match (head, cause) {
+    let extras = refusal.cause == Cause::Unsaid { extras: true };
+    let mut response = match (head, extras) {
         (true, _) => empty(status),
-        (false, Some(_)) => body(status, &refusal.error),
-        (false, None) => {
+        (false, false) => body(status, &refusal.error),
+        (false, true) => {
             let ArmError { code, message, .. } = &*refusal.error;
             json(status, &json!({ "error": { "code": code, "message": message, "additionalInfo": [] } }))
         }

@@ -44,7 +44,7 @@ const TYPES: &[TypeSpec] = &[
     spec(SCOPES, ALL, true),
     spec(GATEWAYS, ALL, true),
     spec(SETTINGS, &[Verb::Get, Verb::Put, Verb::Patch], true),
-    spec(ENDPOINTS, READ, false),
+    spec(ENDPOINTS, ALL, false),
     spec(LINKS, READ, false),
     spec("locations/operationStatus", READ, false),
 ];
@@ -79,6 +79,7 @@ impl Provider for HybridCompute {
             _ if kind.eq_ignore_ascii_case(SCOPES) => one(call, typed, txn, put_scope, None),
             _ if kind.eq_ignore_ascii_case(GATEWAYS) => one(call, typed, txn, put_gateway, Some(GONE)),
             _ if kind.eq_ignore_ascii_case(SETTINGS) => settings(call, typed, txn),
+            _ if call.verb.is_write() => Err(Refusal::not_modelled("private endpoint connections")),
             _ => Err(Refusal::resource_not_found(
                 &typed.full_name(),
                 typed.group.as_deref().unwrap_or_default(),

@@ -43,8 +43,11 @@ pub enum Cause {
     Gateway,
     /// The resource provider.
     Service,
-    /// The resource provider, which does not say so: its errors have an empty list of extras instead.
-    Unsaid,
+    /// The resource provider, which does not say so.
+    Unsaid {
+        /// Whether its errors have a list of extras even when there are none.
+        extras: bool,
+    },
 }
 
 /// A refused request.
@@ -74,7 +77,7 @@ impl Refusal {
     /// A refusal by a resource provider that answers for itself: no cause is named, as in recordings.
     #[must_use]
     pub fn of_service(kind: Kind, code: &'static str, message: impl Into<String>) -> Self {
-        Self { cause: Cause::Unsaid, ..Self::service(kind, code, message) }
+        Self { cause: Cause::Unsaid { extras: true }, ..Self::service(kind, code, message) }
     }
 
     /// Says what the refusal is about.

@@ -43,7 +43,8 @@ pub(crate) fn load(folder: &Path) -> Vec<Exchange> {
 }
 
 fn read(file: &str, line: usize, text: &str) -> Exchange {
-    let mut value: Value = serde_json::from_str(text).unwrap();
+    let text = if file == "errors" { super::transpose::modelled(text) } else { text.to_owned() };
+    let mut value: Value = serde_json::from_str(&text).unwrap();
     let text = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
     let request = match value["request_body"].take() {
         Value::Null => None,

@@ -16,6 +16,7 @@ mod stage;
 mod state;
 #[path = "../common/table.rs"]
 mod table;
+mod transpose;
 
 use std::process::ExitCode;
 use std::sync::Arc;

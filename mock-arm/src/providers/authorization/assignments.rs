@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use sim_core::ledger::Txn;
 use uuid::Uuid;
 
-use super::super::refusal::{Kind, Refusal};
+use super::super::refusal::{Cause, Kind, Refusal};
 use super::super::seam::{Call, Reply, Verb};
 use super::super::target::Typed;
 use super::super::target::scope::within;
@@ -117,7 +117,8 @@ fn put(
     };
     if found.is_none() && txn.rows(ROLE_ASSIGNMENTS, "").any(|(_, row)| same(&row.value)) {
         let text = "The role assignment already exists.";
-        return Err(Refusal::service(Kind::Conflict, "RoleAssignmentExists", text));
+        let refusal = Refusal::service(Kind::Conflict, "RoleAssignmentExists", text);
+        return Err(Refusal { cause: Cause::Unsaid { extras: false }, ..refusal });
     }
     let created = found.map_or_else(|| precise(call.now), |found| member(found, "createdOn").to_owned());
     let given = |member: &str| properties.get(member).cloned().unwrap_or_default();
