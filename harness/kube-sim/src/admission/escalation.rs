@@ -79,7 +79,10 @@ fn texts<'a>(rule: &'a Value, field: &str) -> Vec<&'a str> {
 }
 
 /// One right: what it is about, and the verb.
-type Right = (Vec<(&'static str, String)>, String);
+type Right = (About, String);
+
+/// Fields of a rule with one value each.
+type About = Vec<(&'static str, String)>;
 
 /// The single rights that a rule is made of.
 fn rights(rule: &Value) -> Vec<Right> {
@@ -127,7 +130,7 @@ fn covers(held: &Value, (about, verb): &Right) -> bool {
 
 /// The rights in `wanted` that no held rule covers, as the real server lists them: verbs of one thing together.
 fn lacking(wanted: &[Value], held: &[Value]) -> Vec<String> {
-    let mut grouped: Vec<(Vec<(&'static str, String)>, Vec<String>)> = Vec::new();
+    let mut grouped: Vec<(About, Vec<String>)> = Vec::new();
     for right in wanted.iter().flat_map(rights) {
         if held.iter().any(|rule| covers(rule, &right)) {
             continue;

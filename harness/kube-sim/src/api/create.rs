@@ -4,8 +4,8 @@ use serde_json::Value;
 use sim_core::ledger::Txn;
 
 use super::update::Ownership;
-use crate::admission as plugins;
 use super::{Api, Caller, WriteOptions, admission, convert, meta, seams};
+use crate::admission as plugins;
 use crate::registry::{Kind, Sub};
 use crate::status::{Cause, Status};
 

@@ -164,7 +164,7 @@ async fn a_pod_that_fits_nowhere_waits_for_a_node() {
     web["spec"]["template"]["spec"]["nodeSelector"] = json!({"pool": "big"});
     cluster.create(web);
     cluster.clock.quiet().await;
-    let message = "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector. preemption: 0/1 \
+    let message = "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector. no new claims to deallocate, preemption: 0/1 \
         nodes are available: 1 Preemption is not helpful for scheduling.";
     assert_eq!(cluster.events("FailedScheduling"), [message]);
     cluster.edit("Node", "node-1", |node| node["metadata"]["labels"]["pool"] = json!("big"));

@@ -42,7 +42,8 @@ pub(crate) fn always_pulled(image: &str, policy: &str) -> bool {
 pub(crate) fn is_valid(image: &str) -> bool {
     let letter = |c: char| c.is_ascii_alphanumeric() || "./:@_-".contains(c);
     let (first, rest) = image.split_once('/').unwrap_or(("", image));
-    let registry = first.contains(['.', ':']) || first == "localhost" || first.chars().any(char::is_uppercase);
+    let registry =
+        first.contains(['.', ':']) || first == "localhost" || first.chars().any(char::is_uppercase);
     let path = if registry { rest } else { image };
     let path = path.split('@').next().unwrap_or_default();
     let (folders, last) = path.rsplit_once('/').unwrap_or(("", path));

@@ -21,6 +21,8 @@ pub(super) fn choose(
 ) -> Result<String, String> {
     let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
     let around = Surroundings { nodes, by_node };
+    // Nodes on which preemption could help.
+    let mut room = 0;
     let mut best: Option<(i128, &str)> = None;
     for node in nodes {
         let present = by_node.get(name(node)).map_or(&[][..], Vec::as_slice);
@@ -34,6 +36,7 @@ pub(super) fn choose(
                 best = Some((score, name(node)));
             }
         }
+        room += usize::from(!missing.is_empty() && missing.iter().all(|reason| yields(reason)));
         for reason in missing {
             *reasons.entry(reason).or_default() += 1;
         }
@@ -46,12 +49,35 @@ pub(super) fn choose(
     }
     let mut listed: Vec<_> = reasons.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
     listed.sort();
-    let total = nodes.len();
+    let (total, helpless) = (nodes.len(), nodes.len() - room);
+    let mut preemption = Vec::new();
+    for (count, why) in [
+        (room, "No preemption victims found for incoming pod"),
+        (helpless, "Preemption is not helpful for scheduling"),
+    ] {
+        if count > 0 {
+            preemption.push(format!("{count} {why}"));
+        }
+    }
+    preemption.sort();
     Err(format!(
-        "0/{total} nodes are available: {}. preemption: 0/{total} nodes are available: {total} Preemption is not \
-         helpful for scheduling.",
-        listed.join(", ")
+        "0/{total} nodes are available: {}. no new claims to deallocate, preemption: 0/{total} nodes are available: {}.",
+        listed.join(", "),
+        preemption.join(", ")
     ))
+}
+
+/// Whether fewer pods on a node would remove an obstacle.
+fn yields(reason: &str) -> bool {
+    [
+        "Insufficient ",
+        "Too many pods",
+        "node(s) didn't match pod anti-affinity",
+        "node(s) didn't satisfy existing pods",
+    ]
+    .iter()
+    .any(|start| reason.starts_with(start))
+        || reason == "node(s) didn't match pod topology spread constraints"
 }
 
 /// Whether a node takes a pod by its labels and taints, whatever room there is: what DaemonSets ask.
@@ -229,7 +255,10 @@ mod tests {
         let by_node = BTreeMap::from([("a".to_owned(), vec![Arc::new(wanting("1"))])]);
         assert_eq!(choose(&wanting("500m"), &nodes, &by_node).as_deref(), Ok("b"));
         let error = choose(&wanting("3"), &nodes, &by_node).unwrap_err();
-        assert!(error.starts_with("0/2 nodes are available: 2 Insufficient cpu. preemption:"), "{error}");
+        assert!(error.ends_with(
+                "2 Insufficient cpu. no new claims to deallocate, preemption: 0/2 nodes are available: 2 No preemption \
+                 victims found for incoming pod."
+            ), "{error}");
     }
 
     #[test]

@@ -102,10 +102,7 @@ impl Scheduler {
                 }
                 Some(_) => continue,
             };
-            return Some(format!(
-                "0/{nodes} nodes are available: {why}. preemption: 0/{nodes} nodes are available: {nodes} Preemption is \
-                 not helpful for scheduling."
-            ));
+            return Some(format!("0/{nodes} nodes are available: {why}. not found"));
         }
         None
     }

@@ -30,9 +30,8 @@ pub(super) fn check(kind: &str, object: &Value, old: Option<&Value>, errors: &mu
 fn with_claims(spec: &Value, template: &Value) -> Value {
     let mut template = template.clone();
     let claims = spec["volumeClaimTemplates"].as_array().into_iter().flatten();
-    let named: Vec<Value> = claims
-        .map(|claim| serde_json::json!({"name": claim["metadata"]["name"], "emptyDir": {}}))
-        .collect();
+    let named: Vec<Value> =
+        claims.map(|claim| serde_json::json!({"name": claim["metadata"]["name"], "emptyDir": {}})).collect();
     if !named.is_empty() && template["spec"].is_object() {
         let mut volumes = template["spec"]["volumes"].as_array().cloned().unwrap_or_default();
         volumes.retain(|volume| named.iter().all(|claim| claim["name"] != volume["name"]));

@@ -211,6 +211,10 @@ impl Jobs {
         (well, reason, message): (bool, &'static str, String),
     ) -> Result<(), Status> {
         let now = self.store.now();
+        if !well {
+            // What a failed job ends counts as failed.
+            tally.failed += i64::try_from(tally.active.len()).unwrap_or_default();
+        }
         self.delete_active(job, tally, usize::MAX)?;
         *tally = Tally { fresh: std::mem::take(&mut tally.fresh), ..self.after(job, tally) };
         let over = tally.active.is_empty() && tally.terminating == 0;

@@ -16,8 +16,9 @@ fn policy<'a>(stateful_set: &'a Value, field: &str) -> &'a str {
     text(stateful_set, &format!("/spec/persistentVolumeClaimRetentionPolicy/{field}"))
 }
 
-/// Makes the claims of a pod that are missing.
-pub(super) fn ensure(store: &Store, stateful_set: &Value, pod: &str) -> Result<(), Status> {
+/// Makes the claims of a pod that are missing; returns their names.
+pub(super) fn ensure(store: &Store, stateful_set: &Value, pod: &str) -> Result<Vec<String>, Status> {
+    let mut made = Vec::new();
     let claims = store.kinds().claims.clone();
     for template in list(stateful_set, "/spec/volumeClaimTemplates") {
         let title = claim_name(template, pod);
@@ -43,8 +44,9 @@ pub(super) fn ensure(store: &Store, stateful_set: &Value, pod: &str) -> Result<(
             claim["metadata"]["ownerReferences"] = json!([owner]);
         }
         store.create(&claims, namespace(stateful_set), claim)?;
+        made.push(title);
     }
-    Ok(())
+    Ok(made)
 }
 
 /// Mounts a pod's claims, in place of volumes of the same names.

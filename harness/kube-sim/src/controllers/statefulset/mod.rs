@@ -42,7 +42,10 @@ impl StatefulSets {
         let pod_name = format!("{}-{ordinal}", name(set));
         let revision = revision_for(set, ordinal, history);
         let template = history.template(revision).unwrap_or_else(|| set["spec"]["template"].clone());
-        claims::ensure(&self.store, set, &pod_name)?;
+        for claim in claims::ensure(&self.store, set, &pod_name)? {
+            let message = format!("create Claim {claim} Pod {pod_name} in StatefulSet {} success", name(set));
+            self.events.event(&kind, set, Level::Normal, "SuccessfulCreate", &message);
+        }
         let mut pod = from_template(&template, &kind, set, name(set));
         if let Some(metadata) = pod["metadata"].as_object_mut() {
             metadata.shift_remove("generateName");
