@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use e2e_tests::clients::Client;
 use e2e_tests::command::{Ran, Sandbox};
-use e2e_tests::{charts, readme, repository, transcript};
+use e2e_tests::{charts, exchanges, readme, repository, transcript};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 fn program() -> PathBuf {
@@ -106,6 +106,32 @@ fn run(suite: &str, client: Client, file: &Path) -> Result<Completion, Failed> {
     Ok(Completion::Completed)
 }
 
+/// The recorded exchanges are those of a fresh run.
+fn the_extension_sends_what_is_recorded() -> Result<Completion, Failed> {
+    let Some(az) = Client::Connectedk8s.find() else {
+        return Ok(Completion::ignored_with(format!("{} is not installed", Client::Connectedk8s.name())));
+    };
+    let sandbox = sandbox(&az)?;
+    let run = |arguments: &[&str]| -> Result<Ran, Failed> {
+        let ran = sandbox.run(arguments)?;
+        if ran.code == 0 { Ok(ran) } else { Err(format!("{arguments:?}: {}", ran.stderr).into()) }
+    };
+    run(&["up", "--detach", "--seed", "1"])?;
+    for namespace in ["Microsoft.Kubernetes", "Microsoft.KubernetesConfiguration", "Microsoft.ExtendedLocation"] {
+        run(&["provider", "set", namespace, "--state", "Registered"])?;
+    }
+    run(&["exec", "--", "az", "group", "create", "-n", "g", "-l", "eastus"])?;
+    run(&["exec", "--", "az", "connectedk8s", "connect", "-n", "c", "-g", "g"])?;
+    let journal: Vec<serde_json::Value> = serde_json::from_str(&run(&["journal", "--output", "json"])?.stdout)?;
+    let made = "PUT management.azure.com/subscriptions/{sub}/resourcegroups/{group}";
+    let sent: Vec<String> = exchanges::requests(&journal).into_iter().filter(|line| line != made).collect();
+    let recorded: Vec<String> = exchanges::recorded()?.iter().map(exchanges::Exchange::line).collect();
+    if sent == recorded {
+        return Ok(Completion::Completed);
+    }
+    Err(format!("recorded:\n{}\nsent:\n{}", recorded.join("\n"), sent.join("\n")).into())
+}
+
 /// Every command of README, one after the other, as somebody who follows it would type them.
 fn every_command_of_the_readme_runs() -> Result<Completion, Failed> {
     let (Some(az), Some(kubectl)) = (Client::Az.find(), Client::Kubectl.find()) else {
@@ -141,7 +167,8 @@ fn main() -> ExitCode {
             Trial::ignorable_test(format!("{suite}::{name}"), move || run(suite, *client, &file))
         })
     });
-    let charts = charts::trials();
+    let mut charts = charts::trials();
+    charts.push(Trial::ignorable_test("connectedk8s::recording", the_extension_sends_what_is_recorded));
     let readme = Trial::ignorable_test("readme::commands", every_command_of_the_readme_runs);
     libtest_mimic::run(&arguments, trials.chain(charts).chain([readme]).collect()).exit_code()
 }
