@@ -52,7 +52,15 @@ impl Hosted {
     ///
     /// # Errors
     /// [`HostError`]; nothing is left then.
-    pub async fn start(claim: Claim, config: WorldConfig, options: HostOptions) -> Result<Self, HostError> {
+    pub async fn start(
+        claim: Claim,
+        mut config: WorldConfig,
+        options: HostOptions,
+    ) -> Result<Self, HostError> {
+        if config.cloud.release.helm_client.is_none() {
+            // What the registry serves to clients that fetch a helm of their own.
+            config.cloud.release.helm_client = options.outer.program("helm");
+        }
         let listen = config.listen.at(config.listen.control);
         let progress = config.real.progress.clone();
         let world = World::start(config).await?;
