@@ -146,7 +146,7 @@ fn renders_to_the_native_objects(helm: &Path, extra: &[(&str, &str)]) -> Result<
         if found != object {
             let pretty = |value: &Value| serde_json::to_string_pretty(&sorted(value)).unwrap_or_default();
             let diff =
-                similar::TextDiff::from_lines(&pretty(found), &pretty(object)).unified_diff().to_string();
+                similar::TextDiff::from_lines(pretty(found), pretty(object)).unified_diff().to_string();
             return Err(format!("{name}: chart and native objects differ\n{diff}").into());
         }
     }

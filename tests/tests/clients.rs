@@ -117,12 +117,15 @@ fn the_extension_sends_what_is_recorded() -> Result<Completion, Failed> {
         if ran.code == 0 { Ok(ran) } else { Err(format!("{arguments:?}: {}", ran.stderr).into()) }
     };
     run(&["up", "--detach", "--seed", "1"])?;
-    for namespace in ["Microsoft.Kubernetes", "Microsoft.KubernetesConfiguration", "Microsoft.ExtendedLocation"] {
+    for namespace in
+        ["Microsoft.Kubernetes", "Microsoft.KubernetesConfiguration", "Microsoft.ExtendedLocation"]
+    {
         run(&["provider", "set", namespace, "--state", "Registered"])?;
     }
     run(&["exec", "--", "az", "group", "create", "-n", "g", "-l", "eastus"])?;
     run(&["exec", "--", "az", "connectedk8s", "connect", "-n", "c", "-g", "g"])?;
-    let journal: Vec<serde_json::Value> = serde_json::from_str(&run(&["journal", "--output", "json"])?.stdout)?;
+    let journal: Vec<serde_json::Value> =
+        serde_json::from_str(&run(&["journal", "--output", "json"])?.stdout)?;
     let made = "PUT management.azure.com/subscriptions/{sub}/resourcegroups/{group}";
     let sent: Vec<String> = exchanges::requests(&journal).into_iter().filter(|line| line != made).collect();
     let recorded: Vec<String> = exchanges::recorded()?.iter().map(exchanges::Exchange::line).collect();

@@ -65,7 +65,7 @@ async fn setting() -> Setting {
     names.set("group", "AzureArcTest");
     names.set("cluster", "AzureArcTest1");
     names.set("LOCATION", "EASTUS");
-    names.set("key", base64(&key.public_pkcs1_der()));
+    names.set("key", base64(key.public_pkcs1_der()));
     Setting { http: net.http(), cloud, names }
 }
 

@@ -56,6 +56,9 @@ impl fmt::Display for Job {
     }
 }
 
+/// An environment.
+pub(crate) type Variables = Box<dyn Fn(&str) -> Option<String> + Send>;
+
 /// What a job works with.
 pub(crate) struct Surroundings {
     /// Time; waiting for the network is by the wall clock.
@@ -65,7 +68,7 @@ pub(crate) struct Surroundings {
     /// The cluster's API server, where it is needed and can be reached.
     pub(crate) kube: Option<kube::Client>,
     /// The environment.
-    pub(crate) variables: Box<dyn Fn(&str) -> Option<String> + Send>,
+    pub(crate) variables: Variables,
 }
 
 impl Surroundings {
