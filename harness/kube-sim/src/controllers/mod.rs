@@ -30,12 +30,6 @@ pub(crate) mod store;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod tests_batch;
-#[cfg(test)]
-mod tests_nodes;
-#[cfg(test)]
-mod tests_sets;
 pub(crate) mod volumes;
 
 use std::sync::Arc;

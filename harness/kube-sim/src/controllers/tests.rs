@@ -1,5 +1,9 @@
 //! The controllers together, with scripted containers on a clock that stands still.
 
+mod batch;
+mod nodes;
+mod sets;
+
 use serde_json::{Value, json};
 
 use super::objects::is_true;

@@ -33,8 +33,6 @@ mod status;
 mod sync;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod tests_commands;
 mod volumes;
 mod workload;
 

@@ -1,5 +1,7 @@
 //! The kubelet with real processes, on a clock that stands still.
 
+mod commands;
+
 use futures::StreamExt;
 use serde_json::{Value, json};
 use sim_core::faults::Rule;

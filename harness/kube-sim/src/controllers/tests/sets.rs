@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::objects::label;
-use super::testing::TestCluster;
 use crate::api::DeleteOptions;
+use crate::controllers::objects::label;
+use crate::controllers::testing::TestCluster;
 
 fn stateful_set(replicas: i64) -> Value {
     json!({

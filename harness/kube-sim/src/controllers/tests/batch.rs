@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::objects::is_true;
-use super::testing::{SHELL, TestCluster};
 use crate::api::DeleteOptions;
+use crate::controllers::objects::is_true;
+use crate::controllers::testing::{SHELL, TestCluster};
 
 fn job(name: &str, spec: Value) -> Value {
     let mut job = json!({

@@ -3,8 +3,8 @@
 use serde_json::json;
 use sim_core::faults::Rule;
 
-use super::objects::is_true;
-use super::testing::{TestCluster, deployment};
+use crate::controllers::objects::is_true;
+use crate::controllers::testing::{TestCluster, deployment};
 use crate::kubelet::NodeSpec;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
