@@ -6,7 +6,7 @@
 
 pub mod control;
 #[cfg(test)]
-mod laws;
+mod law_tests;
 pub mod operation;
 
 use std::time::Duration;
