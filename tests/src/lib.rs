@@ -5,6 +5,7 @@
 pub mod charts;
 pub mod clients;
 pub mod command;
+pub mod conformance;
 pub mod exchanges;
 pub mod normalize;
 pub mod readme;

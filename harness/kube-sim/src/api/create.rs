@@ -48,23 +48,30 @@ impl Api {
         ownership: Ownership,
     ) -> Result<Value, Status> {
         fit_to_path(kind, namespace, &mut object)?;
-        if !meta::text(&object, "/metadata/resourceVersion").is_empty() {
-            return Err(Status::bad_request("resourceVersion should not be set on objects to be created"));
+        self.decode_sent(kind, &mut object)?;
+        if ownership == Ownership::Track && !meta::text(&object, "/metadata/resourceVersion").is_empty() {
+            let message = "resourceVersion should not be set on objects to be created";
+            return Err(Status::new(500, "", message));
         }
         convert::to_storage(kind, &mut object);
+        self.drop_status(kind, &mut object);
+        seams::complete(kind, &mut object);
+        if ownership == Ownership::Track {
+            // What admission adds belongs to nobody.
+            for field in ["managedFields", "deletionTimestamp", "deletionGracePeriodSeconds"] {
+                meta::metadata(&mut object).shift_remove(field);
+            }
+            self.own(kind, Sub::Main, &caller.manager, None, &mut object);
+        }
         let key = self.choose_name(txn, kind, namespace, &mut object)?;
         admission::namespace_open(txn, kind, namespace, meta::name(&object))?;
         self.stamp_new(kind, &mut object);
-        seams::complete(kind, &mut object);
         admission::on_create(self, txn, kind, &mut object)?;
         plugins::complete(txn, kind, &mut object);
         self.check(kind, &object, None)?;
         plugins::check(txn, caller, kind, None, &object)?;
         if Self::stored(txn, kind, &key).is_some() {
             return Err(Status::already_exists(kind, meta::name(&object)));
-        }
-        if ownership == Ownership::Track {
-            self.own(kind, Sub::Main, &caller.manager, None, &mut object);
         }
         let stored = Self::put(txn, kind, &key, object);
         Ok(convert::from_storage(kind, stored))
@@ -90,18 +97,12 @@ impl Api {
                 }
             }
         }
-        let name = meta::name(object);
-        if let Some(cause) = admission::name_problem(kind, name) {
-            return Err(Status::invalid(kind, name, &[cause]));
-        }
-        Ok(kind.key(namespace, name))
+        Ok(kind.key(namespace, meta::name(object)))
     }
 
     fn stamp_new(&self, kind: &Kind, object: &mut Value) {
         let metadata = meta::metadata(object);
-        for field in
-            ["resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation"]
-        {
+        for field in ["resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"] {
             metadata.shift_remove(field);
         }
         metadata.insert("uid".into(), self.0.uids.uuid().to_string().into());
@@ -109,10 +110,20 @@ impl Api {
         if kind.generation {
             metadata.insert("generation".into(), 1.into());
         }
-        if kind.has(Sub::Status) && !STATUS_AT_CREATION.contains(&kind.kind.as_str()) {
-            meta::as_map(object).shift_remove("status");
+    }
+
+    /// What a creator says of the status is dropped.
+    fn drop_status(&self, kind: &Kind, object: &mut Value) {
+        if drops_status(kind) && meta::as_map(object).shift_remove("status").is_some() {
+            let form = self.form_of(kind, object);
+            self.0.schemas.normalise(&form, object);
         }
     }
+}
+
+/// Whether what a creator says of the status is dropped.
+fn drops_status(kind: &Kind) -> bool {
+    kind.has(Sub::Status) && !STATUS_AT_CREATION.contains(&kind.kind.as_str())
 }
 
 /// Holds body and path against each other, and fills in what the body leaves to the path.
@@ -121,20 +132,19 @@ pub(super) fn fit_to_path(kind: &Kind, namespace: Option<&str>, object: &mut Val
         return Err(Status::bad_request("the body of the request must be a JSON object"));
     }
     let (api_version, own) = (meta::text(object, "/apiVersion"), kind.api_version());
-    if !api_version.is_empty() && api_version != own {
-        return Err(Status::bad_request(format!(
-            "the API version in the data ({api_version}) does not match the expected API version ({own})"
-        )));
-    }
     let named = meta::text(object, "/kind");
-    if !named.is_empty() && named != kind.kind {
+    if (!api_version.is_empty() && api_version != own) || (!named.is_empty() && named != kind.kind) {
+        let stated = if api_version.is_empty() { own.as_str() } else { api_version };
+        let version = stated.rsplit('/').next().unwrap_or_default();
+        let named = if named.is_empty() { kind.kind.as_str() } else { named };
         return Err(Status::bad_request(format!(
-            "{named} in version \"{}\" cannot be handled as a {}: no kind \"{named}\" is registered for this path",
-            kind.version, kind.kind
+            "{named} in version \"{version}\" cannot be handled as a {}: no kind \"{named}\" is registered for version \"{stated}\" in scheme \"pkg/runtime/scheme.go:110\"",
+            kind.kind
         )));
     }
     if object.get("metadata").is_some_and(|metadata| !metadata.is_object() && !metadata.is_null()) {
-        return Err(Status::bad_request("metadata must be an object"));
+        // Of built-in kinds the decoder says so, in better words.
+        return if kind.builtin { Ok(()) } else { Err(Status::bad_request("metadata must be an object")) };
     }
     let stated = meta::text(object, "/metadata/namespace").to_owned();
     match namespace {

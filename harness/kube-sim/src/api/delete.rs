@@ -135,17 +135,29 @@ fn check_preconditions(kind: &Kind, live: &Value, options: &DeleteOptions) -> Re
     let name = meta::name(live);
     if let Some(uid) = options.uid.as_deref().filter(|uid| *uid != meta::uid(live)) {
         let own = meta::uid(live);
-        let why = format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {own}");
-        return Err(Status::conflict(kind, name, &why));
+        let why = format!(
+            "the UID in the precondition ({uid}) does not match the UID in record ({own}). The object might have been deleted and then recreated"
+        );
+        return Err(failed_precondition(kind, name, &why));
     }
     let own = meta::text(live, "/metadata/resourceVersion");
     if let Some(version) = options.resource_version.as_deref().filter(|version| *version != own) {
         let why = format!(
-            "Precondition failed: ResourceVersion in precondition: {version}, ResourceVersion in object meta: {own}"
+            "the ResourceVersion in the precondition ({version}) does not match the ResourceVersion in record ({own}). The object might have been modified"
         );
-        return Err(Status::conflict(kind, name, &why));
+        return Err(failed_precondition(kind, name, &why));
     }
     Ok(())
+}
+
+/// The real server names the kind, not the resource, here.
+fn failed_precondition(kind: &Kind, name: &str, why: &str) -> Status {
+    let message = format!("Operation cannot be fulfilled on {} \"{name}\": {why}", kind.qualified());
+    let mut details = serde_json::json!({"name": name, "kind": kind.kind});
+    if !kind.group.is_empty() {
+        details["group"] = kind.group.clone().into();
+    }
+    Status::new(409, "Conflict", message).with_details(details)
 }
 
 fn apply_propagation(object: &mut Value, propagation: Option<Propagation>) {

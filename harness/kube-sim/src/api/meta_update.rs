@@ -88,6 +88,19 @@ pub(super) fn same(before: &Value, after: &Value) -> bool {
     }
 }
 
+/// Whether the same managers own the same fields in both; when they wrote them does not count.
+pub(super) fn same_owners(before: &Value, after: &Value) -> bool {
+    let entries = |object: &Value| -> Vec<Value> {
+        let entries = object.pointer("/metadata/managedFields").and_then(Value::as_array);
+        let timeless = |mut entry: Value| {
+            meta::as_map(&mut entry).shift_remove("time");
+            entry
+        };
+        entries.into_iter().flatten().cloned().map(timeless).collect()
+    };
+    entries(before) == entries(after)
+}
+
 /// Whether the two are equal but for these fields of theirs; an absent field equals an absent one only.
 fn equal_but(a: &Value, b: &Value, ignored: &[&str]) -> bool {
     let (Some(a), Some(b)) = (a.as_object(), b.as_object()) else { return a == b };

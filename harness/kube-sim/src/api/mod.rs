@@ -4,6 +4,7 @@
 //! there is one count for all kinds. Nothing here knows HTTP, and nothing here awaits.
 
 mod caller;
+mod label_parser;
 mod meta_update;
 mod names;
 mod options;
@@ -43,6 +44,7 @@ use names::Names;
 pub use options::{DeleteOptions, Listed, Patch, PatchOptions, Propagation, Selection, WriteOptions};
 pub(crate) use read::prefix as key_prefix;
 pub use selector::{FieldSelector, LabelSelector};
+pub(crate) use update::go_number_error;
 
 /// The API of one cluster. Cheap to clone; clones are the same cluster.
 #[derive(Clone)]

@@ -15,6 +15,8 @@ pub struct Selection {
     pub limit: usize,
     /// The `continue` of the page before.
     pub resume: Option<String>,
+    /// As they were at this revision; none for the present.
+    pub at: Option<u64>,
 }
 
 /// One page of a list.

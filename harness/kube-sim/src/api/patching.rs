@@ -1,12 +1,12 @@
 //! Patch: read, patch, write in one transaction.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use sim_core::ledger::Txn;
 
 use super::update::{Ownership, Target, check_name};
 use super::{Api, Caller, Patch, PatchOptions, meta};
 use crate::registry::{Kind, Sub};
-use crate::status::Status;
+use crate::status::{Cause, Status};
 
 impl Api {
     /// Changes an object, or the part of it that `sub` names. Says whether it was created, which only apply does.
@@ -39,9 +39,35 @@ impl Api {
         let kind = target.kind;
         let live = Self::live(txn, target)?;
         let before = Self::facet(kind, target.sub, &live)?;
-        let after = self.patched(kind, &before, patch)?;
+        let mut after = self.patched(kind, &before, patch)?;
+        if !after.is_object() {
+            let message = "the server rejected our request due to an error in our request";
+            return Err(Status::new(422, "Invalid", message).with_details(json!({})));
+        }
+        self.check_kind(kind, target.sub, &after)?;
+        if target.sub != Sub::Scale {
+            let patched = after.clone();
+            self.decode(kind, &mut after).map_err(|why| Self::unreadable(&patched, &why))?;
+        }
         check_kept(kind, target, &before, &after)?;
         self.replace_facet(txn, target, &live, after, Ownership::Track)
+    }
+
+    /// A patch may not make another kind of an object.
+    fn check_kind(&self, kind: &Kind, sub: Sub, after: &Value) -> Result<(), Status> {
+        let (version, named) = (meta::text(after, "/apiVersion"), meta::text(after, "/kind"));
+        if !after.is_object() || sub == Sub::Scale || (version == kind.api_version() && named == kind.kind) {
+            return Ok(());
+        }
+        let known = self.registry().of(after).is_some();
+        let why = if known {
+            format!("no kind \"{named}\" is registered for this path")
+        } else {
+            format!(
+                "no kind \"{named}\" is registered for version \"{version}\" in scheme \"pkg/runtime/scheme.go:110\""
+            )
+        };
+        Err(Self::unreadable(after, &why))
     }
 
     fn apply_in(
@@ -57,11 +83,18 @@ impl Api {
             return Err(Status::not_modelled("server-side apply to the scale subresource"));
         }
         super::create::fit_to_path(kind, namespace, &mut applied)?;
-        check_name(kind, name, &mut applied)?;
+        check_name(name, &applied)?;
         let live = Self::stored(txn, kind, &target.key()).cloned();
         let Some(live) = live else {
             if target.sub != Sub::Main {
                 return Err(Status::not_found(kind, name));
+            }
+            let uid = meta::uid(&applied);
+            if !uid.is_empty() {
+                let why = format!(
+                    "uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+                );
+                return Err(Status::conflict(kind, name, &why));
             }
             let object = self.applied(target, None, &applied, options.force)?;
             let created = self.create_in(txn, target.caller, kind, namespace, object, Ownership::Done)?;
@@ -72,31 +105,28 @@ impl Api {
             return Err(Status::outdated(kind, name));
         }
         let before = Self::facet(kind, target.sub, &live)?;
-        let after = self.applied(target, Some(&before), &applied, options.force)?;
+        let mut after = self.applied(target, Some(&before), &applied, options.force)?;
+        self.decode_sent(kind, &mut after)?;
         self.replace_facet(txn, target, &live, after, Ownership::Done).map(|value| (value, false))
     }
 }
 
 fn check_kept(kind: &Kind, target: Target<'_>, before: &Value, after: &Value) -> Result<(), Status> {
-    if !after.is_object() {
-        return Err(Status::bad_request("the patch does not result in an object"));
-    }
-    let stated = meta::name(after);
-    if stated != target.name {
-        return Err(Status::bad_request(format!(
-            "the name of the object ({stated}) does not match the name on the URL ({})",
-            target.name
-        )));
+    check_name(target.name, after)?;
+    if target.namespace.is_some() && kind.namespaced && meta::namespace(after) != target.namespace {
+        let message = "the namespace of the provided object does not match the namespace sent on the request";
+        return Err(Status::bad_request(message));
     }
     let (own, sent) =
         (meta::text(before, "/metadata/resourceVersion"), meta::text(after, "/metadata/resourceVersion"));
     if !sent.is_empty() && sent != own {
         return Err(Status::outdated(kind, target.name));
     }
-    let (own, sent) = (meta::uid(before), meta::uid(after));
-    if !sent.is_empty() && sent != own {
-        let why = format!("Precondition failed: UID in precondition: {sent}, UID in object meta: {own}");
-        return Err(Status::conflict(kind, target.name, &why));
+    let sent = meta::uid(after);
+    if !sent.is_empty() && sent != meta::uid(before) {
+        let message = format!("Invalid value: {sent:?}: field is immutable");
+        let cause = Cause::new("FieldValueInvalid", "metadata.uid", message);
+        return Err(Status::invalid(kind, target.name, &[cause]));
     }
     Ok(())
 }

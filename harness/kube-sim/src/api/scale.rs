@@ -38,9 +38,12 @@ pub(super) fn of(kind: &Kind, object: &Value) -> Result<Value, Status> {
     if !selector.is_empty() {
         status["selector"] = json!(selector);
     }
+    let spec = match count(&paths.spec) {
+        0 => json!({}),
+        wanted => json!({"replicas": wanted}),
+    };
     Ok(json!({
-        "kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": metadata,
-        "spec": {"replicas": count(&paths.spec)}, "status": status,
+        "kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": metadata, "spec": spec, "status": status,
     }))
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::update::Target;
 use super::{Api, Patch, meta, structural};
 use crate::defaults;
-use crate::patch::apply::{ApplyError, Manager, apply, track_update};
+use crate::patch::apply::{ApplyError, Manager, apply, declared, track_update};
 use crate::patch::{PatchError, json_patch, merge_patch, strategic_merge};
 use crate::registry::{Kind, Sub};
 use crate::schema::Schemas;
@@ -25,7 +25,7 @@ impl Api {
     }
 
     /// The kind whose form an object is in: its own words, which differ from `kind` in storage.
-    fn form_of(&self, kind: &Kind, object: &Value) -> Arc<Kind> {
+    pub(super) fn form_of(&self, kind: &Kind, object: &Value) -> Arc<Kind> {
         self.0.registry.of(object).unwrap_or_else(|| Arc::new(kind.clone()))
     }
 
@@ -39,9 +39,39 @@ impl Api {
         after: &mut Value,
     ) {
         let form = self.form_of(kind, after);
+        // What a write to the object says of its status is dropped, so that nobody owns it.
+        let apart = (sub == Sub::Main && kind.has(Sub::Status)).then(|| {
+            let stated = meta::as_map(after).shift_remove("status");
+            let kept = match before {
+                Some(before) => before.get("status").cloned(),
+                None => self.0.schemas.blank(&form).get("status").cloned(),
+            };
+            if let Some(kept) = kept {
+                meta::as_map(after).insert("status".into(), kept);
+            }
+            stated
+        });
         let api_version = form.api_version();
         let by = Manager { name: manager, api_version: &api_version, subresource: sub.name() };
-        track_update(&self.0.schemas.of(&form), before, after, &by, self.now());
+        let schemas = &self.0.schemas;
+        // Only the first write is compared with a blank object.
+        let blank = if before.is_none() { schemas.blank(&form) } else { Value::Null };
+        track_update(&schemas.of(&form), &blank, before, after, &by, self.now());
+        if let Some(stated) = apart {
+            match stated {
+                Some(status) => drop(meta::as_map(after).insert("status".into(), status)),
+                None => drop(meta::as_map(after).shift_remove("status")),
+            }
+        }
+    }
+
+    /// A patched object that cannot be read.
+    pub(super) fn unreadable(patched: &Value, why: &str) -> Status {
+        let shown = Value::from(patched.to_string());
+        let message = format!("Invalid value: {shown}: {why}");
+        let cause = Cause::new("FieldValueInvalid", "patch", message.clone());
+        Status::new(422, "Invalid", format!(" \"\" is invalid: patch: {message}"))
+            .with_details(json!({"causes": [cause]}))
     }
 
     /// `before` with a patch of any kind but apply.
@@ -76,43 +106,97 @@ impl Api {
         applied: &Value,
         force: bool,
     ) -> Result<Value, Status> {
-        let Target { kind, sub, caller, name, .. } = target;
+        let Target { kind, sub, caller, .. } = target;
         let api_version = kind.api_version();
         let by = Manager { name: &caller.manager, api_version: &api_version, subresource: sub.name() };
         let now: Timestamp = self.now();
         apply(&self.0.schemas.of(kind), before, applied, &by, force, now).map_err(|error| match error {
             ApplyError::Malformed(message) => Status::bad_request(message),
             ApplyError::Conflicts { message, causes } => {
-                let details =
-                    json!({"name": name, "group": kind.group, "kind": kind.plural, "causes": causes});
-                Status::new(409, "Conflict", message).with_details(details)
+                Status::new(409, "Conflict", message).with_details(json!({"causes": causes}))
             }
         })
+    }
+
+    /// Refuses a configuration to be applied that is of another kind, or does not fit its type.
+    ///
+    /// # Errors
+    /// 400 for another kind, 500 for fields that are not declared or of a wrong type, as the real server does.
+    pub fn check_declared(
+        &self,
+        kind: &Kind,
+        sub: Sub,
+        namespace: Option<&str>,
+        applied: &Value,
+    ) -> Result<(), Status> {
+        if sub == Sub::Scale {
+            return Ok(());
+        }
+        let (version, named) = (meta::text(applied, "/apiVersion"), meta::text(applied, "/kind"));
+        if version != kind.api_version() || named != kind.kind {
+            let version = if version.contains('/') || version.is_empty() {
+                version.to_owned()
+            } else {
+                format!("/{version}")
+            };
+            let version = if version.is_empty() { "/".to_owned() } else { version };
+            return Err(Status::bad_request(format!("invalid object type: {version}, Kind={named}")));
+        }
+        let version = if kind.group.is_empty() { format!("/{version}") } else { version.to_owned() };
+        let Some(why) = declared::problem(&self.0.schemas.of(kind), applied) else { return Ok(()) };
+        let stated =
+            meta::namespace(applied).or(namespace.filter(|_| kind.custom.is_some())).unwrap_or_default();
+        let name = meta::name(applied);
+        let message =
+            format!("failed to create typed patch object ({stated}/{name}; {version}, Kind={named}): {why}");
+        Err(Status::new(500, "", message))
     }
 
     /// Fields of `object` that its kind does not have, each worded as the real server's decoder does.
     #[must_use]
     pub fn unknown_fields(&self, kind: &Kind, object: &Value) -> Vec<String> {
-        validate::unknown_fields(&self.0.schemas.of(kind), object)
+        let mut found = validate::unknown_fields(&self.0.schemas.of(kind), object);
+        if kind.custom.is_some() {
+            found.sort();
+        }
+        found
     }
 
-    /// Refuses an object with fields of a wrong type or with wrong values.
+    /// Reads an object, in the form of `kind`, as its typed form would be read: fields of a wrong type are refused, unknown
+    /// ones go, and those that are always written appear. Why it cannot be read is left to the caller to word.
+    pub(super) fn decode(&self, kind: &Kind, object: &mut Value) -> Result<(), String> {
+        let schemas = &self.0.schemas;
+        if kind.custom.is_none() {
+            if let Some(why) = validate::type_error(&schemas.of(kind), kind, object) {
+                return Err(why);
+            }
+            if kind.is("", "Secret") {
+                check_base64(object)?;
+            }
+        }
+        schemas.normalise(kind, object);
+        Ok(())
+    }
+
+    /// The same, for bodies that clients send.
+    pub(super) fn decode_sent(&self, kind: &Kind, object: &mut Value) -> Result<(), Status> {
+        self.decode(kind, object).map_err(|why| {
+            let (name, version) = (&kind.kind, &kind.version);
+            Status::bad_request(format!(
+                "{name} in version \"{version}\" cannot be handled as a {name}: {why}"
+            ))
+        })
+    }
+
+    /// Refuses an object with wrong values.
     pub(super) fn check(&self, kind: &Kind, object: &Value, old: Option<&Value>) -> Result<(), Status> {
         let form = self.form_of(kind, object);
-        let causes = match custom_schema(kind) {
-            Some(schema) => structural::check(schema, object),
-            None => {
-                if let Some(message) = validate::type_error(&self.0.schemas.of(&form), &form, object) {
-                    return Err(Status::bad_request(message));
-                }
-                if kind.is("", "Secret") {
-                    check_base64(object)?;
-                }
-                Vec::new()
-            }
-        };
+        let mut causes =
+            custom_schema(kind).map(|schema| structural::check(schema, object)).unwrap_or_default();
+        let scale = kind.custom.as_ref().and_then(|custom| custom.scale.as_ref());
+        causes.extend(scale.and_then(|paths| structural::check_scale(paths, object)));
         let wrong = validate::validate(&form.group, &form.kind, object, old);
-        let causes: Vec<Cause> = causes.into_iter().chain(wrong).collect();
+        let causes: Vec<Cause> = wrong.into_iter().chain(causes).collect();
         if causes.is_empty() {
             return Ok(());
         }
@@ -120,7 +204,7 @@ impl Api {
     }
 }
 
-fn check_base64(secret: &Value) -> Result<(), Status> {
+fn check_base64(secret: &Value) -> Result<(), String> {
     let texts = secret.get("data").and_then(Value::as_object).into_iter().flat_map(|data| data.values());
     for text in texts.filter_map(Value::as_str) {
         if let Err(error) = STANDARD.decode(text) {
@@ -128,9 +212,7 @@ fn check_base64(secret: &Value) -> Result<(), Status> {
                 DecodeError::InvalidByte(at, _) | DecodeError::InvalidLastSymbol(at, _) => at,
                 DecodeError::InvalidLength(_) | DecodeError::InvalidPadding => text.len(),
             };
-            return Err(Status::bad_request(format!(
-                "Secret in version \"v1\" cannot be handled as a Secret: illegal base64 data at input byte {at}"
-            )));
+            return Err(format!("illegal base64 data at input byte {at}"));
         }
     }
     Ok(())
@@ -145,10 +227,20 @@ pub(super) fn complete(kind: &Kind, object: &mut Value) {
     match custom_schema(kind) {
         Some(schema) => structural::complete(schema, object),
         None if kind.builtin => {
+            if kind.is("", "Namespace") {
+                label_with_name(object);
+            }
             // Events are stored in the core form, whatever group they came through.
             let group = if kind.is("events.k8s.io", "Event") { "" } else { &kind.group };
             defaults::apply(group, &kind.kind, object);
         }
         None => {}
     }
+}
+
+/// Namespaces carry their name as a label.
+fn label_with_name(namespace: &mut Value) {
+    let name = meta::name(namespace).to_owned();
+    let labels = meta::metadata(namespace).entry("labels").or_insert(Value::Null);
+    meta::as_map(labels).insert("kubernetes.io/metadata.name".into(), name.into());
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
+use super::label_parser::{self, Written};
 use crate::registry::Kind;
 use crate::status::Status;
 
@@ -14,6 +15,8 @@ enum Requirement {
     NotIn(String, Vec<String>),
     Exists(String),
     Absent(String),
+    Above(String, i64),
+    Below(String, i64),
 }
 
 /// Requirements on labels, all of which must hold. The default matches everything.
@@ -21,21 +24,21 @@ enum Requirement {
 pub struct LabelSelector(Vec<Requirement>);
 
 impl LabelSelector {
-    /// Reads `a=b,c!=d,e in (f,g),h,!i`.
+    /// Reads `a=b,c!=d,e in (f,g),h,!i,j>1`.
     ///
     /// # Errors
     /// 400 for text that is no selector.
     pub fn parse(text: &str) -> Result<Self, Status> {
-        let mut requirements = Vec::new();
-        for part in split_outside_parentheses(text) {
-            requirements.push(requirement(part.trim()).ok_or_else(|| {
-                Status::bad_request(format!(
-                    "unable to parse requirement: \"{}\" is not a label selector",
-                    part.trim()
-                ))
-            })?);
-        }
-        Ok(Self(requirements))
+        let written = label_parser::parse(text).map_err(Status::bad_request)?;
+        let requirements = written.into_iter().map(|one| match one {
+            Written::In(key, values) => Requirement::In(key, values),
+            Written::NotIn(key, values) => Requirement::NotIn(key, values),
+            Written::Exists(key) => Requirement::Exists(key),
+            Written::Absent(key) => Requirement::Absent(key),
+            Written::Above(key, number) => Requirement::Above(key, number),
+            Written::Below(key, number) => Requirement::Below(key, number),
+        });
+        Ok(Self(requirements.collect()))
     }
 
     /// From the `matchLabels` and `matchExpressions` of an object. An empty object matches everything, and so does
@@ -82,6 +85,8 @@ impl LabelSelector {
             Requirement::NotIn(key, values) => get(key).is_none_or(|label| values.iter().all(|v| v != label)),
             Requirement::Exists(key) => get(key).is_some(),
             Requirement::Absent(key) => get(key).is_none(),
+            Requirement::Above(key, limit) => number(get(key)).is_some_and(|found| found > *limit),
+            Requirement::Below(key, limit) => number(get(key)).is_some_and(|found| found < *limit),
         })
     }
 
@@ -105,6 +110,8 @@ impl fmt::Display for LabelSelector {
                 Requirement::NotIn(key, values) => write!(f, "{comma}{key} notin ({})", values.join(","))?,
                 Requirement::Exists(key) => write!(f, "{comma}{key}")?,
                 Requirement::Absent(key) => write!(f, "{comma}!{key}")?,
+                Requirement::Above(key, number) => write!(f, "{comma}{key}>{number}")?,
+                Requirement::Below(key, number) => write!(f, "{comma}{key}<{number}")?,
             }
         }
         Ok(())
@@ -115,50 +122,8 @@ fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
 }
 
-fn split_outside_parentheses(text: &str) -> Vec<&str> {
-    let (mut parts, mut depth, mut start) = (Vec::new(), 0, 0);
-    for (index, character) in text.char_indices() {
-        match character {
-            '(' => depth += 1,
-            ')' => depth -= 1,
-            ',' if depth == 0 => {
-                parts.extend(text.get(start..index));
-                start = index + 1;
-            }
-            _ => {}
-        }
-    }
-    parts.extend(text.get(start..));
-    parts.retain(|part| !part.trim().is_empty());
-    parts
-}
-
-fn requirement(part: &str) -> Option<Requirement> {
-    let word = |text: &str| {
-        let text = text.trim();
-        let fits = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
-        text.chars().all(fits).then(|| text.to_owned())
-    };
-    let key = |text: &str| word(text).filter(|key| !key.is_empty());
-    if let Some(absent) = part.strip_prefix('!') {
-        return key(absent).map(Requirement::Absent);
-    }
-    if let Some((left, list)) = part.strip_suffix(')').and_then(|part| part.split_once('(')) {
-        let values = list.split(',').map(word).collect::<Option<Vec<_>>>()?;
-        let (name, operator) = left.trim().rsplit_once(char::is_whitespace)?;
-        return match operator {
-            "in" => Some(Requirement::In(key(name)?, values)),
-            "notin" => Some(Requirement::NotIn(key(name)?, values)),
-            _ => None,
-        };
-    }
-    for (operator, equal) in [("!=", false), ("==", true), ("=", true)] {
-        if let Some((left, right)) = part.split_once(operator) {
-            let (key, values) = (key(left)?, vec![word(right)?]);
-            return Some(if equal { Requirement::In(key, values) } else { Requirement::NotIn(key, values) });
-        }
-    }
-    key(part).map(Requirement::Exists)
+fn number(label: Option<&str>) -> Option<i64> {
+    label?.parse().ok()
 }
 
 /// Requirements on fields, all of which must hold. The default matches everything.
@@ -181,8 +146,11 @@ impl FieldSelector {
                     "invalid selector: '{part}'; can't understand '{part}'"
                 )));
             };
+            if field.is_empty() && value.is_empty() {
+                continue;
+            }
             if !selectable(kind, field) {
-                return Err(Status::bad_request(format!("field label not supported: {field}")));
+                return Err(Status::bad_request(unsupported(kind, field)));
             }
             requirements.push((field.to_owned(), equal, value.to_owned()));
         }
@@ -229,7 +197,20 @@ fn selectable(kind: &Kind, field: &str) -> bool {
     if let Some(custom) = &kind.custom {
         return custom.selectable_fields.iter().any(|one| one == field);
     }
-    let fields: &[&str] = match kind.kind.as_str() {
+    own_fields(kind).contains(&field)
+}
+
+/// What the real server says of a field that objects of a kind cannot be selected by.
+fn unsupported(kind: &Kind, field: &str) -> String {
+    if kind.custom.is_some() || !own_fields(kind).is_empty() {
+        return format!("field label not supported: {field}");
+    }
+    format!("{field:?} is not a known field selector: only \"metadata.name\", \"metadata.namespace\"")
+}
+
+/// Fields beside those of the metadata.
+fn own_fields(kind: &Kind) -> &'static [&'static str] {
+    match kind.kind.as_str() {
         "Pod" => &[
             "spec.nodeName",
             "spec.restartPolicy",
@@ -261,8 +242,7 @@ fn selectable(kind: &Kind, field: &str) -> bool {
         "CertificateSigningRequest" => &["spec.signerName"],
         "Service" => &["spec.clusterIP", "spec.type"],
         _ => &[],
-    };
-    fields.contains(&field)
+    }
 }
 
 #[cfg(test)]
@@ -282,7 +262,7 @@ mod tests {
         for text in ["app=db", "gone", "!app", "tier notin (front)", "app in (db)"] {
             assert!(!LabelSelector::parse(text).unwrap().matches(&object), "{text}");
         }
-        for text in ["=", "a in b", "a b", "app in web)"] {
+        for text in ["=", "a in b", "a b", "app in web)", "a,"] {
             assert!(LabelSelector::parse(text).is_err(), "{text}");
         }
         let selector = json!({"matchLabels": {"app": "web"}, "matchExpressions": [{"key": "z", "operator": "DoesNotExist"}]});

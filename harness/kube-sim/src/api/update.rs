@@ -1,5 +1,7 @@
 //! Update and read-modify-write.
 
+use std::num::IntErrorKind;
+
 use serde_json::Value;
 use sim_core::ledger::Txn;
 
@@ -51,6 +53,9 @@ impl Api {
         options: &WriteOptions,
     ) -> Result<Value, Status> {
         let target = Target { caller, kind, sub, namespace, name };
+        if sub == Sub::Scale {
+            check_name(name, &object)?;
+        }
         let updated = self.transact(kind, options.dry_run, |txn| {
             let live = Self::live(txn, target)?;
             if sub == Sub::Scale {
@@ -60,7 +65,8 @@ impl Api {
             }
             let mut after = object;
             fit_to_path(kind, namespace, &mut after)?;
-            check_name(kind, name, &mut after)?;
+            self.decode_sent(kind, &mut after)?;
+            check_name(name, &after)?;
             check_versions(kind, &live, &after)?;
             convert::to_storage(kind, &mut after);
             self.replace(txn, target, &live, after, Ownership::Track)
@@ -138,22 +144,20 @@ impl Api {
     ) -> Result<Value, Status> {
         let Target { caller, kind, sub, .. } = target;
         meta_update::hold_fixed(kind, sub, live, &mut after);
-        if meta_update::same(live, &after) && sub != Sub::Finalize {
-            return Ok(live.clone());
-        }
         seams::complete(kind, &mut after);
+        if ownership == Ownership::Track {
+            // What admission adds belongs to nobody.
+            self.own(kind, sub, &caller.manager, Some(live), &mut after);
+        }
         admission::on_update(kind, live, &mut after)?;
         self.check(kind, &after, Some(live))?;
         if sub == Sub::Main {
             plugins::check(txn, caller, kind, Some(live), &after)?;
         }
-        if meta_update::same(live, &after) && sub != Sub::Finalize {
+        if meta_update::same(live, &after) && meta_update::same_owners(live, &after) && sub != Sub::Finalize {
             return Ok(live.clone());
         }
         meta_update::count_generation(kind, live, &mut after);
-        if ownership == Ownership::Track {
-            self.own(kind, sub, &caller.manager, Some(live), &mut after);
-        }
         self.settle(txn, target, after)
     }
 
@@ -173,17 +177,42 @@ impl Api {
     }
 }
 
-pub(super) fn check_name(kind: &Kind, name: &str, object: &mut Value) -> Result<(), Status> {
-    let stated = meta::name(object);
-    if stated.is_empty() {
-        meta::metadata(object).insert("name".into(), name.into());
-    } else if stated != name {
-        return Err(Status::bad_request(format!(
+/// Holds the name in the body against the one in the path.
+pub(super) fn check_name(name: &str, object: &Value) -> Result<(), Status> {
+    match meta::name(object) {
+        "" => Err(Status::bad_request(format!(
+            "the name of the object ({name} based on URL) was undeterminable: name must be provided"
+        ))),
+        stated if stated != name => Err(Status::bad_request(format!(
             "the name of the object ({stated}) does not match the name on the URL ({name})"
-        )));
+        ))),
+        _ => Ok(()),
     }
-    let _ = kind;
-    Ok(())
+}
+
+/// What Go says of a text that is no number.
+pub(crate) fn go_number_error(parser: &str, text: &str, kind: &IntErrorKind) -> String {
+    let why = match kind {
+        IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => "value out of range",
+        _ => "invalid syntax",
+    };
+    format!("strconv.{parser}: parsing {text:?}: {why}")
+}
+
+/// Refuses a body that is about another object of the same name.
+fn check_uid(kind: &Kind, live: &Value, sent: &Value) -> Result<(), Status> {
+    let (own, stated, name) = (meta::uid(live), meta::uid(sent), meta::name(live));
+    if stated.is_empty() || stated == own {
+        return Ok(());
+    }
+    let group = if kind.group.is_empty() { String::new() } else { format!("{}/", kind.group) };
+    let key = kind.key(meta::namespace(live), name);
+    let why = format!(
+        "StorageError: invalid object, Code: 4, Key: /registry/{group}{}/{key}, ResourceVersion: 0, AdditionalErrorMsg: \
+         Precondition failed: UID in precondition: {stated}, UID in object meta: {own}",
+        kind.plural
+    );
+    Err(Status::conflict(kind, name, &why))
 }
 
 fn check_versions(kind: &Kind, live: &Value, sent: &Value) -> Result<(), Status> {
@@ -194,11 +223,13 @@ fn check_versions(kind: &Kind, live: &Value, sent: &Value) -> Result<(), Status>
         let cause = Cause::new("FieldValueInvalid", "metadata.resourceVersion", message);
         return Err(Status::invalid(kind, name, &[cause]));
     }
-    let (own, stated) = (meta::uid(live), meta::uid(sent));
-    if !stated.is_empty() && stated != own {
-        let why = format!("Precondition failed: UID in precondition: {stated}, UID in object meta: {own}");
-        return Err(Status::conflict(kind, name, &why));
+    if !version.is_empty()
+        && let Err(error) = version.parse::<u64>()
+    {
+        let why = go_number_error("ParseUint", version, error.kind());
+        return Err(Status::new(500, "", why));
     }
+    check_uid(kind, live, sent)?;
     if !version.is_empty() && version != meta::text(live, "/metadata/resourceVersion") {
         return Err(Status::outdated(kind, name));
     }

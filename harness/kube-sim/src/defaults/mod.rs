@@ -12,13 +12,8 @@ use serde_json::{Map, Value, json};
 
 pub(crate) type Object = Map<String, Value>;
 
-/// Fills in an object of a built-in kind. A field that is `null` is a field that is not there, and goes. Running it again
-/// changes nothing.
+/// Fills in an object of a built-in kind. A field that is `null` is a field that is not there. Running it again changes nothing.
 pub fn apply(group: &str, kind: &str, object: &mut Value) {
-    // These hold JSON of others, where a null may mean something.
-    if !matches!(kind, "CustomResourceDefinition" | "ControllerRevision") {
-        drop_nulls(object);
-    }
     let Value::Object(object) = object else { return };
     match (group, kind) {
         ("", "Pod") => pod::pod(object),
@@ -31,17 +26,6 @@ pub fn apply(group: &str, kind: &str, object: &mut Value) {
         ("batch", "Job") => workloads::job(object),
         ("batch", "CronJob") => workloads::cron_job(object),
         _ => objects::apply(group, kind, object),
-    }
-}
-
-fn drop_nulls(value: &mut Value) {
-    match value {
-        Value::Object(fields) => {
-            fields.retain(|_, inner| !inner.is_null());
-            fields.values_mut().for_each(drop_nulls);
-        }
-        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
-        _ => {}
     }
 }
 

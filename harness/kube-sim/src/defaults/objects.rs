@@ -95,9 +95,6 @@ fn namespace(it: &mut Object) {
     {
         labels.insert("kubernetes.io/metadata.name".into(), json!(name));
     }
-    if let Some(spec) = object(it, "spec") {
-        set(spec, "finalizers", json!(["kubernetes"]));
-    }
     if let Some(status) = object(it, "status") {
         set_text(status, "phase", "Active");
     }

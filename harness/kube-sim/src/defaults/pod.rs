@@ -75,6 +75,10 @@ fn container(container: &mut Object, on_host: bool) {
         }
     }
     for variable in items(container, "env") {
+        if let Some(field) = present(variable, "valueFrom").and_then(|from| present(from, "resourceFieldRef"))
+        {
+            set(field, "divisor", "0");
+        }
         if let Some(field) = present(variable, "valueFrom").and_then(|from| present(from, "fieldRef")) {
             set_text(field, "apiVersion", "v1");
         }

@@ -13,11 +13,7 @@ pub fn aggregated(registry: &Registry, core: bool, version: &str) -> Value {
     let items: Vec<Value> = groups
         .iter()
         .map(|(group, versions)| {
-            let metadata = if group.is_empty() {
-                json!({"creationTimestamp": null})
-            } else {
-                json!({"name": group, "creationTimestamp": null})
-            };
+            let metadata = if group.is_empty() { json!({}) } else { json!({"name": group}) };
             let of = |version: &String| {
                 let own = kinds.iter().filter(|kind| kind.group == *group && kind.version == *version);
                 let resources: Vec<Value> = own.map(|kind| resource(kind)).collect();
@@ -32,10 +28,18 @@ pub fn aggregated(registry: &Registry, core: bool, version: &str) -> Value {
     })
 }
 
+/// Group and version are left out where they are those of the list.
+fn shown_kind(of: &Kind, group: &str, version: &str, name: &str) -> Value {
+    if of.builtin && group == of.group && version == of.version {
+        return json!({"group": "", "version": "", "kind": name});
+    }
+    json!({"group": group, "version": version, "kind": name})
+}
+
 fn resource(kind: &Kind) -> Value {
     let mut entry = json!({
         "resource": kind.plural,
-        "responseKind": {"group": kind.group, "version": kind.version, "kind": kind.kind},
+        "responseKind": shown_kind(kind, &kind.group, &kind.version, &kind.kind),
         "scope": if kind.namespaced { "Namespaced" } else { "Cluster" },
         "singularResource": kind.singular, "verbs": kind.verbs(),
     });
@@ -50,7 +54,7 @@ fn resource(kind: &Kind) -> Value {
             let (group, version, name) = response_kind(kind, *sub);
             json!({
                 "subresource": sub.name(), "verbs": sub_verbs(*sub),
-                "responseKind": {"group": group, "version": version, "kind": name},
+                "responseKind": shown_kind(kind, &group, &version, &name),
             })
         });
         entry["subresources"] = Value::Array(subs.collect());

@@ -2,6 +2,8 @@
 
 mod aggregated;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::KUBERNETES_VERSION;
@@ -92,6 +94,9 @@ pub fn resources(registry: &Registry, group: &str, version: &str) -> Option<Valu
         if !kind.categories.is_empty() {
             entry["categories"] = json!(kind.categories);
         }
+        if let Some(hash) = storage_hash(kind) {
+            entry["storageVersionHash"] = json!(hash);
+        }
         resources.push(entry);
         for sub in &kind.subresources {
             let (group, version, name) = response_kind(kind, *sub);
@@ -106,9 +111,31 @@ pub fn resources(registry: &Registry, group: &str, version: &str) -> Option<Valu
             resources.push(entry);
         }
     }
-    Some(json!({
-        "kind": "APIResourceList", "apiVersion": "v1", "groupVersion": api_version, "resources": resources,
-    }))
+    let mut document = json!({"kind": "APIResourceList"});
+    if !group.is_empty() {
+        document["apiVersion"] = json!("v1");
+    }
+    document["groupVersion"] = json!(api_version);
+    document["resources"] = Value::Array(resources);
+    Some(document)
+}
+
+/// What tells which version a kind is stored in: the first bytes of a hash of its group, version and kind.
+fn storage_hash(kind: &Kind) -> Option<String> {
+    if !kind.stored || !kind.verbs().contains(&"delete") {
+        return None;
+    }
+    let (group, version) = match (kind.group.as_str(), kind.kind.as_str()) {
+        // What has several forms or versions is stored in one of them.
+        ("events.k8s.io", "Event") => ("", "v1"),
+        ("autoscaling", "HorizontalPodAutoscaler") => ("autoscaling", "v2"),
+        ("apiextensions.k8s.io", _) => ("apiextensions.k8s.io", "v1beta1"),
+        ("storage.k8s.io", "VolumeAttributesClass") => ("storage.k8s.io", "v1beta1"),
+        (group, _) => (group, kind.version.as_str()),
+    };
+    let named = format!("{group}/{version}/{}", kind.kind);
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, named.as_bytes());
+    Some(STANDARD.encode(digest.as_ref().get(..8)?))
 }
 
 /// Group, version and kind of what a subresource shows or takes.

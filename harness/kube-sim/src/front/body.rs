@@ -32,25 +32,93 @@ pub(crate) fn media_type(headers: &HeaderMap) -> &str {
 }
 
 /// An object in any of the syntaxes that clients send.
-pub(crate) fn object(messages: &Messages, media: &str, body: &[u8]) -> Result<Value, Status> {
+///
+/// `kind` is what the path is about.
+pub(crate) fn object(messages: &Messages, media: &str, kind: &str, body: &[u8]) -> Result<Value, Status> {
     match media {
-        "application/json" => json(body),
-        "application/yaml" => yaml(body),
+        "application/json" => json(kind, body),
+        "application/yaml" => yaml_object(kind, body),
         "application/vnd.kubernetes.protobuf" => messages.object(body),
-        other => Err(Status::unsupported_media_type(format!(
-            "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf (got {other})"
-        ))),
+        _ => Err(Status::unsupported_media_type(
+            "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf",
+        )),
     }
 }
 
-pub(crate) fn json(body: &[u8]) -> Result<Value, Status> {
-    serde_json::from_slice(body).map_err(|error| {
-        Status::bad_request(format!("the object provided is unrecognized (must be of type Object): {error}"))
-    })
+fn unrecognized(kind: &str, why: &str, shown: &str) -> Status {
+    Status::bad_request(format!(
+        "the object provided is unrecognized (must be of type {kind}): {why} ({shown})"
+    ))
 }
 
+/// An object in JSON. Nothing but `null` is taken for an object that says nothing.
+pub(crate) fn json(kind: &str, body: &[u8]) -> Result<Value, Status> {
+    const HEAD: &str = "struct { APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }";
+    let lead = "couldn't get version/kind; json parse error: ";
+    let refused = |why: String| unrecognized(kind, &format!("{lead}{why}"), &shown(body));
+    let value: Value = serde_json::from_slice(body).map_err(|error| refused(go_error(&error)))?;
+    match &value {
+        Value::Null => Ok(Value::Object(serde_json::Map::new())),
+        Value::Object(map) => {
+            let wrong = ["apiVersion", "kind"].into_iter().find_map(|field| {
+                let value = map.get(field).filter(|value| !value.is_string() && !value.is_null())?;
+                Some(format!(
+                    "json: cannot unmarshal {} into Go struct field .{field} of type string",
+                    go_name(value)
+                ))
+            });
+            wrong.map_or(Ok(value), |why| Err(refused(why)))
+        }
+        other => {
+            Err(refused(format!("json: cannot unmarshal {} into Go value of type {HEAD}", go_name(other))))
+        }
+    }
+}
+
+/// What the real server shows of a body that it cannot read: its beginning, in hexadecimal unless it looks like JSON.
+fn shown(body: &[u8]) -> String {
+    const MOST: usize = 32;
+    if body.is_empty() {
+        return "<empty>".to_owned();
+    }
+    if body.first() == Some(&b'{') {
+        let text = String::from_utf8_lossy(body);
+        let cut: String = text.chars().take(MOST - 2).collect();
+        return if body.len() > MOST { format!("{cut} ...") } else { text.into_owned() };
+    }
+    body.iter().take(MOST / 2).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What Go's decoder says of JSON that it cannot read.
+pub(crate) fn go_error(error: &serde_json::Error) -> String {
+    if error.is_eof() { "unexpected end of JSON input".to_owned() } else { error.to_string() }
+}
+
+/// What Go calls the type of a JSON value.
+pub(crate) fn go_name(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
+fn yaml_object(kind: &str, body: &[u8]) -> Result<Value, Status> {
+    let value = yaml(body).map_err(|status| unrecognized(kind, &status.message, &shown(body)))?;
+    match value {
+        Value::Object(_) => Ok(value),
+        Value::Null => Ok(Value::Object(serde_json::Map::new())),
+        other => json(kind, other.to_string().as_bytes()),
+    }
+}
+
+/// A value in YAML.
 pub(crate) fn yaml(body: &[u8]) -> Result<Value, Status> {
     let text = std::str::from_utf8(body).map_err(|_| Status::bad_request("the body is not UTF-8"))?;
-    serde_saphyr::from_str(text)
-        .map_err(|error| Status::bad_request(format!("the body is not YAML: {error}")))
+    serde_saphyr::from_str(text).map_err(|error| {
+        Status::bad_request(format!("error decoding YAML: error converting YAML to JSON: {error}"))
+    })
 }

@@ -4,6 +4,7 @@ mod body;
 mod listener;
 mod negotiate;
 mod options;
+mod patches;
 mod paths;
 mod protobuf;
 mod render;
@@ -105,6 +106,9 @@ async fn answer(
             }
         }
         return Err(Status::forbidden(message).with_details(details.into()));
+    }
+    if info.is_resource && parts.method == Method::HEAD {
+        return Err(Status::method_not_allowed());
     }
     if !info.is_resource {
         return paths::answer(server, info, query, headers).await;

@@ -24,6 +24,8 @@ pub(crate) struct RequestInfo {
     pub(crate) path: String,
     /// Whether the path names a resource.
     pub(crate) is_resource: bool,
+    /// Whether the path is one of those that were for watching, before there was a parameter for it.
+    pub(crate) old_watch: bool,
 }
 
 /// The parameters of a query, decoded.
@@ -89,6 +91,7 @@ impl RequestInfo {
             && !tail.is_empty()
         {
             rest = tail;
+            self.old_watch = true;
         }
         if let ["namespaces", namespace, tail @ ..] = rest {
             self.namespace = (*namespace).to_owned();
@@ -104,8 +107,9 @@ impl RequestInfo {
     fn resource_verb(&self, method: &Method, query: &Query) -> String {
         let named = !self.name.is_empty();
         let verb = match method.as_str() {
-            "GET" | "HEAD" if query.flag("watch") && self.subresource.is_empty() => "watch",
+            "GET" | "HEAD" if self.old_watch => "watch",
             "GET" | "HEAD" if named => "get",
+            "GET" | "HEAD" if query.flag("watch") && self.subresource.is_empty() => "watch",
             "GET" | "HEAD" => "list",
             "POST" => "create",
             "PUT" => "update",

@@ -12,11 +12,11 @@ use serde_json::Value;
 use super::negotiate::Accepted;
 use super::request_info::{Query, RequestInfo};
 
-use super::{Server, body, options, render, show, subresources, watch};
+use super::options::{FieldValidation, Verb};
+use super::{Server, body, options, patches, render, show, subresources, watch};
 use crate::admission;
 use crate::api::{
     Caller, DeleteOptions, FieldSelector, LabelSelector, Patch, PatchOptions, Selection, Sub, WriteOptions,
-    meta,
 };
 use crate::auth;
 use crate::registry::Kind;
@@ -114,7 +114,8 @@ async fn question(request: &Request<'_>) -> Result<Response, Status> {
 
 impl Request<'_> {
     pub(super) fn object(&self) -> Result<Value, Status> {
-        body::object(self.server.messages(), body::media_type(self.headers), &self.body)
+        let messages = self.server.messages();
+        body::object(messages, body::media_type(self.headers), &self.kind.kind, &self.body)
     }
 
     /// What the rows of a table carry of their objects; something else than the known words means metadata.
@@ -124,10 +125,6 @@ impl Request<'_> {
 
     fn namespace(&self) -> Option<&str> {
         self.info.namespace().filter(|_| self.kind.namespaced)
-    }
-
-    pub(super) fn write_options(&self) -> Result<WriteOptions, Status> {
-        Ok(WriteOptions { dry_run: options::dry_run(self.query)? })
     }
 
     fn delete_options(&self) -> Result<DeleteOptions, Status> {
@@ -150,10 +147,11 @@ impl Request<'_> {
         if !self.info.name.is_empty() {
             fields = FieldSelector::name(&self.info.name);
         }
-        let limit = query.get("limit").filter(|text| !text.is_empty()).map_or(Ok(0), str::parse);
-        let limit = limit.map_err(|_| Status::bad_request("limit must be a whole number"))?;
+        // A limit below zero is none.
+        let limit =
+            options::number(query, "limit")?.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(0);
         let resume = query.get("continue").filter(|token| !token.is_empty()).map(ToOwned::to_owned);
-        Ok(Selection { labels, fields, limit, resume })
+        Ok(Selection { labels, fields, limit, resume, at: None })
     }
 
     fn read_or_write(&self, sub: Sub) -> Result<Response, Status> {
@@ -167,9 +165,10 @@ impl Request<'_> {
                 Ok(self.render(StatusCode::OK, api.get_sub(kind, sub, self.namespace(), name)?))
             }
             "update" => {
+                let asked = options::write(self.query, Verb::Update)?;
                 let object = self.object()?;
-                let warnings = self.unknown_fields(sub, &object)?;
-                let options = self.write_options()?;
+                let warnings = self.unknown_fields(sub, &object, asked.fields)?;
+                let options = WriteOptions { dry_run: asked.dry_run };
                 let stored = api.update(&self.caller, kind, sub, self.namespace(), name, object, &options)?;
                 let warnings: Vec<_> = warnings.into_iter().chain(self.policy_warnings(&stored)).collect();
                 Ok(self.warned(self.render(StatusCode::OK, stored), &warnings))
@@ -180,28 +179,28 @@ impl Request<'_> {
 
     fn patch(&self, sub: Sub) -> Result<Response, Status> {
         let (api, kind, name) = (&self.server.api, &*self.kind, self.info.name.as_str());
-        let patch = read_patch(body::media_type(self.headers), &self.body)?;
-        let mut warnings = Vec::new();
+        let media = body::media_type(self.headers);
+        patches::check_media(media, kind)?;
+        let apply = media == "application/apply-patch+yaml";
+        let asked = options::write(self.query, if apply { Verb::Apply } else { Verb::Patch })?;
+        let patch = patches::read(media, &self.body)?;
         let mut caller = self.caller.clone();
-        match &patch {
+        let mut warnings = match &patch {
             Patch::Apply(object) => {
-                if self.query.get("fieldManager").is_none_or(str::is_empty) {
-                    return Err(Status::bad_request(
-                        "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch",
-                    ));
-                }
-                warnings = self.unknown_fields(sub, object)?;
+                api.check_declared(kind, sub, self.namespace(), object)?;
+                self.unknown_fields(sub, object, asked.fields)?
             }
             Patch::Merge(object) | Patch::Strategic(object) => {
-                warnings = self.unknown_fields(sub, &without_nulls(object))?;
+                self.unknown_in_patch(sub, &patches::without_nulls(object), asked.fields)?
             }
-            Patch::Json(_) => {}
-        }
+            Patch::Json(operations) => {
+                self.unknown_in_patch(sub, &patches::additions(operations), asked.fields)?
+            }
+        };
         if let Some(manager) = self.query.get("fieldManager") {
             manager.clone_into(&mut caller.manager);
         }
-        let options =
-            PatchOptions { dry_run: options::dry_run(self.query)?, force: self.query.flag("force") };
+        let options = PatchOptions { dry_run: asked.dry_run, force: asked.force };
         let (object, created) = api.patch(&caller, kind, sub, self.namespace(), name, patch, &options)?;
         warnings.extend(self.policy_warnings(&object));
         let code = if created { StatusCode::CREATED } else { StatusCode::OK };
@@ -212,9 +211,10 @@ impl Request<'_> {
         if !self.info.name.is_empty() {
             return Err(Status::method_not_allowed());
         }
+        let asked = options::write(self.query, Verb::Create)?;
         let object = self.object()?;
-        let warnings = self.unknown_fields(Sub::Main, &object)?;
-        let options = self.write_options()?;
+        let warnings = self.unknown_fields(Sub::Main, &object, asked.fields)?;
+        let options = WriteOptions { dry_run: asked.dry_run };
         let api = &self.server.api;
         let created = api.create(&self.caller, &self.kind, self.namespace(), object, &options)?;
         let warnings: Vec<_> = warnings.into_iter().chain(self.policy_warnings(&created)).collect();
@@ -223,19 +223,33 @@ impl Request<'_> {
 
     /// What the namespace's policies say of an object that was written.
     fn policy_warnings(&self, object: &Value) -> Vec<String> {
-        admission::warnings(&self.server.api, &self.kind, object)
+        let mut warnings = admission::warnings(&self.server.api, &self.kind, object);
+        if self.kind.is("apiextensions.k8s.io", "CustomResourceDefinition")
+            && has_rules(&object["spec"]["versions"])
+        {
+            warnings.push(
+                "kube-sim does not evaluate x-kubernetes-validations: these rules always hold".to_owned(),
+            );
+        }
+        warnings
     }
 
     fn list(&self) -> Result<Response, Status> {
         let api = &self.server.api;
+        options::number(self.query, "timeoutSeconds")?;
+        let wanted = options::revisions(self.query, false)?;
         options::reached(self.query, api.ledger().revision())?;
-        let listed = api.list(&self.kind, self.namespace(), &self.selection()?)?;
+        let selection = self.selection()?;
+        let selection = Selection { at: wanted, ..selection };
+        let listed = api.list(&self.kind, self.namespace(), &selection)?;
         let shown = show::list(api, &self.kind, listed, self.accepted.form, self.include());
         Ok(render::value(StatusCode::OK, &shown, self.accepted.syntax, render::takes_gzip(self.headers)))
     }
 
     fn watch(&self) -> Result<Response, Status> {
-        let seconds = self.query.get("timeoutSeconds").and_then(|text| text.parse().ok());
+        let seconds =
+            options::number(self.query, "timeoutSeconds")?.and_then(|seconds| u64::try_from(seconds).ok());
+        options::revisions(self.query, true)?;
         let ask = watch::Ask {
             kind: Arc::clone(&self.kind),
             namespace: self.namespace().map(ToOwned::to_owned),
@@ -266,33 +280,35 @@ impl Request<'_> {
         Ok(render::value(StatusCode::OK, &shown, self.accepted.syntax, render::takes_gzip(self.headers)))
     }
 
-    /// Fields that the kind does not have: refused, or warned of, as `fieldValidation` says.
-    fn unknown_fields(&self, sub: Sub, object: &Value) -> Result<Vec<String>, Status> {
-        let mode = match self.query.get("fieldValidation") {
-            Some("Ignore") => return Ok(Vec::new()),
-            Some("Strict") => "Strict",
-            Some("Warn" | "") | None => "Warn",
-            Some(other) => {
-                return Err(Status::bad_request(format!("fieldValidation: Unsupported value: \"{other}\"")));
-            }
-        };
-        if sub == Sub::Scale {
-            return Ok(Vec::new());
-        }
-        let mut unknown = self.server.api.unknown_fields(&self.kind, object);
-        unknown.extend(validate::duplicate_fields(&self.body));
-        if mode == "Strict" && !unknown.is_empty() {
-            let name = meta::name(object);
+    /// Fields that the kind does not have: refused, or warned of, as is asked for.
+    fn unknown_fields(&self, sub: Sub, object: &Value, mode: FieldValidation) -> Result<Vec<String>, Status> {
+        let found = self.found_unknown(sub, object, mode);
+        if mode == FieldValidation::Strict && !found.is_empty() {
+            let (name, version) = (&self.kind.kind, &self.kind.version);
             return Err(Status::bad_request(format!(
-                "{} in version \"{}\" cannot be handled as a {}: strict decoding error: {}",
-                self.kind.kind,
-                self.kind.version,
-                self.kind.kind,
-                unknown.join(", ")
-            ))
-            .with_details(serde_json::json!({"name": name})));
+                "{name} in version \"{version}\" cannot be handled as a {name}: strict decoding error: {}",
+                found.join(", ")
+            )));
         }
-        Ok(unknown)
+        Ok(found)
+    }
+
+    /// The same of a patch, which is refused in other words.
+    fn unknown_in_patch(&self, sub: Sub, set: &Value, mode: FieldValidation) -> Result<Vec<String>, Status> {
+        let found = self.found_unknown(sub, set, mode);
+        if mode == FieldValidation::Strict && !found.is_empty() {
+            return Err(patches::unreadable(set, &format!("strict decoding error: {}", found.join(", "))));
+        }
+        Ok(found)
+    }
+
+    fn found_unknown(&self, sub: Sub, object: &Value, mode: FieldValidation) -> Vec<String> {
+        if sub == Sub::Scale || mode == FieldValidation::Ignore {
+            return Vec::new();
+        }
+        let mut found = validate::duplicate_fields(&self.body);
+        found.extend(self.server.api.unknown_fields(&self.kind, object));
+        found
     }
 
     fn warned(&self, mut response: Response, warnings: &[String]) -> Response {
@@ -303,27 +319,11 @@ impl Request<'_> {
     }
 }
 
-fn read_patch(media: &str, bytes: &[u8]) -> Result<Patch, Status> {
-    Ok(match media {
-        "application/json-patch+json" => Patch::Json(body::json(bytes)?),
-        "application/merge-patch+json" => Patch::Merge(body::json(bytes)?),
-        "application/strategic-merge-patch+json" => Patch::Strategic(body::json(bytes)?),
-        "application/apply-patch+yaml" => Patch::Apply(body::yaml(bytes)?),
-        other => {
-            return Err(Status::unsupported_media_type(format!(
-                "the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, application/apply-patch+yaml (got {other})"
-            )));
-        }
-    })
-}
-
-/// What a merge patch sets; what it removes may well be unknown.
-fn without_nulls(patch: &Value) -> Value {
-    match patch {
-        Value::Object(map) => {
-            let kept = map.iter().filter(|(_, value)| !value.is_null());
-            kept.map(|(field, value)| (field.clone(), without_nulls(value))).collect()
-        }
-        other => other.clone(),
+/// Whether a schema has validation rules in CEL.
+fn has_rules(schema: &Value) -> bool {
+    match schema {
+        Value::Object(map) => map.contains_key("x-kubernetes-validations") || map.values().any(has_rules),
+        Value::Array(items) => items.iter().any(has_rules),
+        _ => false,
     }
 }

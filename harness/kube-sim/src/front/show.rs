@@ -49,7 +49,18 @@ pub(crate) fn list(api: &Api, kind: &Kind, listed: Listed, form: Form, include: 
         }
         Form::Plain => json!({
             "kind": kind.list_kind, "apiVersion": kind.api_version(), "metadata": meta,
-            "items": Value::Array(listed.items),
+            "items": Value::Array(items(kind, listed.items)),
         }),
     }
+}
+
+/// The items of a list of a built-in kind leave out what the list says of them all.
+fn items(kind: &Kind, mut items: Vec<Value>) -> Vec<Value> {
+    if kind.builtin {
+        for map in items.iter_mut().filter_map(Value::as_object_mut) {
+            map.shift_remove("kind");
+            map.shift_remove("apiVersion");
+        }
+    }
+    items
 }

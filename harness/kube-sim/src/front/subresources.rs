@@ -15,7 +15,7 @@ use crate::admission;
 use crate::api::{DeleteOptions, Sub, meta};
 use crate::auth::TokenAsk;
 use crate::kubelet::{LogError, LogOptions};
-use crate::status::Status;
+use crate::status::{Cause, Status};
 
 /// Answers a request about such a subresource.
 pub(super) async fn answer(request: &Request<'_>, sub: Sub) -> Result<Response, Status> {
@@ -130,7 +130,11 @@ async fn token(request: &Request<'_>) -> Result<Response, Status> {
         "Pod" => Some((meta::text(bound, "/name").to_owned(), meta::text(bound, "/uid").to_owned())),
         other => return Err(Status::not_modelled(&format!("binding a token to a {other}"))),
     };
-    let seconds = object["spec"]["expirationSeconds"].as_u64().unwrap_or(3600);
+    let seconds = token_lifetime(&object)?;
+    if let Some((name, _)) = &pod {
+        let pods = request.server.api.kind("", "Pod")?;
+        request.server.api.get(&pods, request.info.namespace(), name)?;
+    }
     let ask = TokenAsk {
         namespace: request.info.namespace.clone(),
         account: request.info.name.clone(),
@@ -149,6 +153,23 @@ async fn token(request: &Request<'_>) -> Result<Response, Status> {
     Ok(render::json(StatusCode::CREATED, &object, false))
 }
 
+/// How long a token is to live, in seconds: from ten minutes on.
+fn token_lifetime(object: &Value) -> Result<u64, Status> {
+    let stated = &object["spec"]["expirationSeconds"];
+    let seconds = stated.as_i64().unwrap_or(3600);
+    let why = match seconds {
+        ..600 => "may not specify a duration less than 10 minutes",
+        600..=0x1_0000_0000 => return Ok(seconds.unsigned_abs()),
+        _ => "may not specify a duration larger than 2^32 seconds",
+    };
+    let message = format!("Invalid value: {seconds}: {why}");
+    let cause = Cause::new("FieldValueInvalid", "spec.expirationSeconds", message.clone());
+    let details = json!({"group": "authentication.k8s.io", "kind": "TokenRequest", "causes": [cause]});
+    let message =
+        format!("TokenRequest.authentication.k8s.io \"\" is invalid: spec.expirationSeconds: {message}");
+    Err(Status::new(422, "Invalid", message).with_details(details))
+}
+
 fn created() -> Response {
     let body =
         json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
@@ -159,7 +180,7 @@ fn bind(request: &Request<'_>) -> Result<Response, Status> {
     let object = request.object()?;
     let node = meta::text(&object, "/target/name").to_owned();
     if node.is_empty() {
-        return Err(Status::bad_request("target.name: Required value"));
+        return Err(Status::new(500, "", "target.name: Required value"));
     }
     request.server.api.bind(&request.caller, request.info.namespace(), &request.info.name, &node)?;
     Ok(created())
@@ -167,9 +188,13 @@ fn bind(request: &Request<'_>) -> Result<Response, Status> {
 
 fn evict(request: &Request<'_>) -> Result<Response, Status> {
     let object = request.object()?;
+    let stated = meta::name(&object);
+    if !stated.is_empty() && stated != request.info.name {
+        return Err(Status::bad_request("name in URL does not match name in Eviction object"));
+    }
     let sent = &object["deleteOptions"];
     let options = DeleteOptions {
-        dry_run: options::dry_run(request.query)?,
+        dry_run: options::write(request.query, options::Verb::Create)?.dry_run,
         grace: sent["gracePeriodSeconds"].as_i64(),
         ..DeleteOptions::default()
     };

@@ -59,9 +59,10 @@ struct Streaming {
 pub(crate) fn start(api: &Api, ask: Ask, stop: Receiver<bool>) -> Result<Response, Status> {
     let wanted = match ask.from.as_deref() {
         None | Some("" | "0") => None,
-        Some(text) => Some(text.parse::<u64>().map_err(|_| {
-            Status::bad_request(format!("invalid resource version \"{text}\": must be a number"))
-        })?),
+        Some(text) => {
+            let read = text.parse::<u64>();
+            Some(read.map_err(|_| Status::new(500, "", super::options::revision_problem(text)))?)
+        }
     };
     let mut ready = VecDeque::new();
     let synthetic = wanted.is_none() || ask.initial;
@@ -193,7 +194,7 @@ fn frame(api: &Api, ask: &Ask, event: &str, object: Value) -> Bytes {
 }
 
 fn bookmark(api: &Api, ask: &Ask, revision: u64, initial: bool) -> Bytes {
-    let mut metadata = json!({"resourceVersion": revision.to_string(), "creationTimestamp": null});
+    let mut metadata = json!({"resourceVersion": revision.to_string()});
     if initial {
         metadata["annotations"] = json!({"k8s.io/initial-events-end": "true"});
     }

@@ -25,9 +25,12 @@ pub enum PatchError {
 /// When `patch` is not a list of operations, names a path that is not there, or a `test` fails. Texts follow the real
 /// server's (evanphx/json-patch).
 pub fn json_patch(current: &Value, patch: &Value) -> Result<Value, PatchError> {
-    let malformed =
-        |error: serde_json::Error| PatchError::Malformed(format!("error decoding patch: {error}"));
-    let operations: JsonPatch = serde_json::from_value(patch.clone()).map_err(malformed)?;
+    // What is a list but holds something else than operations is refused like one that does not fit.
+    let refused = |error: serde_json::Error| {
+        let why = format!("error decoding patch: {error}");
+        if patch.is_array() { PatchError::Unprocessable(why) } else { PatchError::Malformed(why) }
+    };
+    let operations: JsonPatch = serde_json::from_value(patch.clone()).map_err(refused)?;
     let mut wanted = current.clone();
     json_patch::patch(&mut wanted, &operations).map_err(|error| {
         let path = error.path.to_string();

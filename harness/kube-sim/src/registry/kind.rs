@@ -161,6 +161,12 @@ impl Kind {
         if self.group.is_empty() { self.version.clone() } else { format!("{}/{}", self.group, self.version) }
     }
 
+    /// `Deployment.apps`, or `Pod` for the core group.
+    #[must_use]
+    pub fn qualified(&self) -> String {
+        if self.group.is_empty() { self.kind.clone() } else { format!("{}.{}", self.kind, self.group) }
+    }
+
     /// Whether the kind has this subresource; [`Sub::Main`] always.
     #[must_use]
     pub fn has(&self, sub: Sub) -> bool {

@@ -121,6 +121,7 @@ rbac.v1.RoleRef
 rbac.v1.Subject
 apimachinery.pkg.apis.meta.v1.LabelSelector
 apimachinery.pkg.apis.meta.v1.OwnerReference
+apimachinery.pkg.runtime.RawExtension
 ";
 
 /// Keys of merging lists that a client may leave out, and what they mean then.

@@ -7,6 +7,7 @@ mod enums;
 mod merge_keys;
 mod openapi;
 mod place;
+mod typed;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -27,6 +28,7 @@ pub struct Schemas(Arc<Inner>);
 #[derive(Default)]
 struct Inner {
     builtin: OnceLock<Arc<Builtin>>,
+    zeros: OnceLock<typed::Zeros>,
     documents: openapi::Cache,
 }
 
@@ -45,6 +47,30 @@ impl Schemas {
 
     fn builtin(&self) -> &Arc<Builtin> {
         self.0.builtin.get_or_init(|| Arc::new(builtin::generate()))
+    }
+
+    fn zeros(&self) -> &typed::Zeros {
+        self.0.zeros.get_or_init(typed::Zeros::read)
+    }
+
+    /// Passes an object of a built-in kind through its typed form: unknown fields and nulls go, fields that are always
+    /// written appear. Of custom resources only the metadata is typed.
+    pub fn normalise(&self, kind: &Kind, object: &mut Value) {
+        let mut of = self.of(kind);
+        let mut target = object;
+        if kind.custom.is_some() {
+            let metadata = json!({"$ref": format!("{}{}", place::REF, builtin::OBJECT_META)});
+            of = ObjectType::new(self.definitions(), metadata);
+            let Some(metadata) = target.get_mut("metadata") else { return };
+            target = metadata;
+        }
+        typed::normalise(&of, self.zeros(), target);
+    }
+
+    /// What an object of a kind is before anybody has written to it: its fields belong to nobody.
+    #[must_use]
+    pub fn blank(&self, kind: &Kind) -> Value {
+        if kind.custom.is_some() { json!({}) } else { typed::empty(&self.of(kind), self.zeros()) }
     }
 
     fn definitions(&self) -> Arc<Definitions> {

@@ -92,6 +92,12 @@ impl<'a> Place<'a> {
         self.name.and_then(|name| name.rsplit('.').next())
     }
 
+    /// The name of the definition at this place: `io.k8s.api.core.v1.PodSpec`.
+    #[must_use]
+    pub fn definition(self) -> Option<&'a str> {
+        self.name
+    }
+
     /// The schema of the type at this place.
     #[must_use]
     pub fn schema(self) -> Option<&'a Map<String, Value>> {

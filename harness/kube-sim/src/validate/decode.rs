@@ -6,6 +6,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
+use super::quantity;
 use crate::registry::Kind;
 use crate::schema::{ObjectType, Place};
 
@@ -50,22 +51,27 @@ fn below(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
-/// The first value of a wrong type, in the words of the real server (400): `Deployment in version "v1" cannot be handled
-/// as a Deployment: json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32`.
+/// The first value of a wrong type, in the words of the real server: `json: cannot unmarshal string into Go struct field
+/// DeploymentSpec.spec.replicas of type int32`, or what is wrong with a quantity.
 #[must_use]
 pub fn type_error(of: &ObjectType, kind: &Kind, object: &Value) -> Option<String> {
-    let why = wrong(of.root(), object, "", &kind.kind)?;
-    let (name, version) = (&kind.kind, &kind.version);
-    Some(format!(
-        "{name} in version \"{version}\" cannot be handled as a {name}: json: cannot unmarshal {why}"
-    ))
+    wrong(of.root(), object, "", &kind.kind)
 }
 
 fn wrong(place: Place<'_>, value: &Value, path: &str, owner: &str) -> Option<String> {
     if !place.known() || value.is_null() {
         return None;
     }
-    let owner = place.type_name().unwrap_or(owner);
+    if place.type_name() == Some("Quantity") {
+        return quantity::problem(value).map(ToOwned::to_owned);
+    }
+    if let (Some("Time" | "MicroTime"), Value::String(text)) = (place.type_name(), value)
+        && text.parse::<jiff::Timestamp>().is_err()
+    {
+        return Some(format!(
+            "parsing time {text:?} as \"2006-01-02T15:04:05Z07:00\": cannot parse {text:?} as \"2006\""
+        ));
+    }
     let (found, fits) = match (value, place.kind()) {
         (_, None) => ("", true),
         (Value::String(_), Some(kind)) => ("string", kind == "string"),
@@ -80,12 +86,16 @@ fn wrong(place: Place<'_>, value: &Value, path: &str, owner: &str) -> Option<Str
             Value::Number(number) if place.kind() == Some("integer") => format!("number {number}"),
             _ => found.to_owned(),
         };
-        return Some(format!("{shown} into Go struct field {owner}.{path} of type {}", go_type(place)));
+        let go = go_type(place);
+        return Some(format!(
+            "json: cannot unmarshal {shown} into Go struct field {owner}.{path} of type {go}"
+        ));
     }
+    let owner = place.type_name().unwrap_or(owner);
     match value {
-        Value::Object(fields) => fields.iter().find_map(|(name, inner)| {
-            let place = place.named_field(name).or_else(|| place.values())?;
-            wrong(place, inner, &below(path, name), owner)
+        Value::Object(fields) => fields.iter().find_map(|(name, inner)| match place.named_field(name) {
+            Some(field) => wrong(field, inner, &below(path, name), owner),
+            None => wrong(place.values()?, inner, path, owner),
         }),
         Value::Array(items) => items.iter().find_map(|item| wrong(place.items(), item, path, owner)),
         _ => None,

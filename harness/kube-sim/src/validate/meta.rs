@@ -38,11 +38,9 @@ pub(super) fn check(group: &str, kind: &str, object: &Value, old: Option<&Value>
     labels(meta, "metadata.labels", errors);
     annotations(meta, errors);
     owners(meta, errors);
-    for (path, finalizer) in items(meta, "metadata", "finalizers") {
-        let finalizer = finalizer.as_str().unwrap_or_default();
-        errors.invalid_text(&path, finalizer, names::qualified(finalizer));
-    }
+    finalizers(meta, errors);
     if let Some(old) = old {
+        late_finalizers(meta, &old["metadata"], errors);
         for field in ["name", "namespace", "uid", "creationTimestamp"] {
             errors.immutable(&format!("metadata.{field}"), &meta[field], &old["metadata"][field]);
         }
@@ -73,25 +71,68 @@ fn annotations(meta: &Value, errors: &mut Errors) {
     }
 }
 
+/// Finalizers that need no domain.
+const STANDARD_FINALIZERS: [&str; 3] = ["kubernetes", "orphan", "foregroundDeletion"];
+
+fn finalizers(meta: &Value, errors: &mut Errors) {
+    let all = items(meta, "metadata", "finalizers");
+    for (path, finalizer) in &all {
+        let finalizer = finalizer.as_str().unwrap_or_default();
+        errors.invalid_text("metadata.finalizers", finalizer, names::qualified(finalizer));
+        if !finalizer.contains('/') && !STANDARD_FINALIZERS.contains(&finalizer) {
+            let why = "name is neither a standard finalizer name nor is it fully qualified";
+            errors.invalid(path.as_str(), &Value::from(finalizer), why);
+        }
+    }
+    let has = |wanted: &str| all.iter().any(|(_, one)| *one == wanted);
+    if has("orphan") && has("foregroundDeletion") {
+        let why = "finalizer orphan and foregroundDeletion cannot be both set";
+        errors.invalid("metadata.finalizers", &meta["finalizers"], why);
+    }
+}
+
+/// An object on its way out takes no new finalizers.
+fn late_finalizers(meta: &Value, old: &Value, errors: &mut Errors) {
+    if old["deletionTimestamp"].is_null() {
+        return;
+    }
+    let had = old["finalizers"].as_array().cloned().unwrap_or_default();
+    let new = meta["finalizers"].as_array().into_iter().flatten().filter(|one| !had.contains(one));
+    let new: Vec<String> = new.map(ToString::to_string).collect();
+    if !new.is_empty() {
+        let why = format!(
+            "no new finalizers can be added if the object is being deleted, found new finalizers []string{{{}}}",
+            new.join(", ")
+        );
+        errors.forbidden("metadata.finalizers", &why);
+    }
+}
+
 fn owners(meta: &Value, errors: &mut Errors) {
-    let mut controllers = 0;
-    for (path, owner) in items(meta, "metadata", "ownerReferences") {
-        for (field, why) in [
-            ("apiVersion", "version must not be empty"),
-            ("kind", "must not be empty"),
-            ("name", "must not be empty"),
-            ("uid", "must not be empty"),
-        ] {
+    const PATH: &str = "metadata.ownerReferences";
+    let mut controllers = Vec::new();
+    for (_, owner) in items(meta, "metadata", "ownerReferences") {
+        let version = text(owner, "apiVersion");
+        if version.is_empty() || version.matches('/').count() > 1 {
+            errors.invalid(format!("{PATH}.apiVersion"), &Value::from(version), "version must not be empty");
+        }
+        for field in ["kind", "name", "uid"] {
             if text(owner, field).is_empty() {
-                errors.invalid(format!("{path}.{field}"), &Value::from(""), why);
+                errors.invalid(format!("{PATH}.{field}"), &Value::from(""), "must not be empty");
             }
         }
-        controllers += usize::from(owner["controller"] == true);
+        if text(owner, "kind") == "Event" && version == "v1" {
+            errors.invalid(PATH, owner, "/v1, Kind=Event is disallowed from being an owner");
+        }
+        if owner["controller"] == true {
+            controllers.push(format!("{}/{}", text(owner, "kind"), text(owner, "name")));
+        }
     }
-    if controllers > 1 {
-        let why =
-            "Only one reference can have Controller set to true. Found \"true\" in more than one reference";
-        errors.invalid("metadata.ownerReferences", &meta["ownerReferences"], why);
+    if let [first, .., last] = controllers.as_slice() {
+        let why = format!(
+            "Only one reference can have Controller set to true. Found \"true\" in references for {first} and {last}"
+        );
+        errors.invalid(PATH, &meta["ownerReferences"], &why);
     }
 }
 

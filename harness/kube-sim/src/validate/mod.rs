@@ -1,18 +1,30 @@
 //! Which objects are refused, and with which words: the field errors of Kubernetes v1.34.
 //!
 //! Covered: metadata of every kind; pods and what makes them; services, secrets, config maps, namespaces, role bindings
-//! and roles, custom resource definitions. Other kinds pass once their metadata is right. Not covered within those:
-//! volume sources, security contexts, affinity, resource quantities.
+//! and roles, custom resource definitions, ingresses, network policies, claims, volumes, autoscalers, budgets, quotas, limit
+//! ranges, priority classes, leases, webhooks. Other kinds pass once their metadata is right. Not covered within those:
+//! volume sources, security contexts, affinity.
 
 mod decode;
+mod definitions;
 mod errors;
 mod meta;
 mod names;
+mod network;
 mod objects;
 mod pods;
+mod policies;
+mod quantity;
+mod storage;
 mod workloads;
 
 use serde_json::Value;
+
+pub(crate) use names::{
+    dns_subdomain as dns_subdomain_problems, label_value as label_value_problems,
+    qualified as label_key_problems,
+};
+pub(crate) use quantity::canonical as canonical_quantity;
 
 pub use decode::{duplicate_fields, type_error, unknown_fields};
 

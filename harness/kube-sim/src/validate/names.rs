@@ -17,13 +17,13 @@ const DNS_SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lowe
 const DNS_1035: &str = "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an \
                         alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', \
                         regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
-const CONFIG_KEY: &str = "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name', \
+const CONFIG_KEY: &str = "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  \
                           or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
 const ENVIRONMENT: &str = "a valid environment variable name must consist only of printable ASCII characters other than \
                            '='";
 
 /// Why something is wrong; nothing when it is right.
-pub(super) type Reasons = Vec<String>;
+pub(crate) type Reasons = Vec<String>;
 
 fn too_long(limit: usize) -> String {
     format!("must be no more than {limit} characters")
@@ -69,7 +69,7 @@ pub(super) fn dns_label(text: &str) -> Reasons {
 }
 
 /// `my.name`, at most 253 characters.
-pub(super) fn dns_subdomain(text: &str) -> Reasons {
+pub(crate) fn dns_subdomain(text: &str) -> Reasons {
     let mut reasons = Reasons::new();
     if text.len() > 253 {
         reasons.push(too_long(253));
@@ -102,7 +102,7 @@ pub(super) fn path_segment(text: &str) -> Reasons {
 }
 
 /// Keys of labels and annotations: `example.com/name`.
-pub(super) fn qualified(text: &str) -> Reasons {
+pub(crate) fn qualified(text: &str) -> Reasons {
     let (prefix, name) = match text.split_once('/') {
         None => (None, text),
         Some((_, name)) if name.contains('/') => {
@@ -131,7 +131,7 @@ pub(super) fn qualified(text: &str) -> Reasons {
 }
 
 /// Values of labels.
-pub(super) fn label_value(text: &str) -> Reasons {
+pub(crate) fn label_value(text: &str) -> Reasons {
     let mut reasons = Reasons::new();
     if text.len() > 63 {
         reasons.push(too_long(63));

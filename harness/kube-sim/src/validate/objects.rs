@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::errors::{Errors, items, text};
-use super::{meta, names, pods};
+use super::{definitions, meta, names, network, pods, policies, storage};
 
 const RBAC: &str = "rbac.authorization.k8s.io";
 /// What one config map or secret may hold.
@@ -33,8 +33,12 @@ pub(super) fn check(group: &str, kind: &str, it: &Value, old: Option<&Value>, er
                 .for_each(|(path, rule)| role_rule(kind, rule, &path[1..], errors));
         }
         (RBAC, "RoleBinding" | "ClusterRoleBinding") => binding(kind, it, old, errors),
-        ("apiextensions.k8s.io", "CustomResourceDefinition") => definition(it, old, errors),
-        _ => {}
+        ("apiextensions.k8s.io", "CustomResourceDefinition") => definitions::check(it, old, errors),
+        ("", "PersistentVolumeClaim") => storage::claim(&it["spec"], old, errors),
+        ("", "PersistentVolume") => storage::volume(&it["spec"], old, errors),
+        ("storage.k8s.io", "StorageClass") => storage::class(it, old, errors),
+        ("networking.k8s.io" | "discovery.k8s.io", _) => network::check(kind, it, errors),
+        _ => policies::check(group, kind, it, old, errors),
     }
 }
 
@@ -121,6 +125,16 @@ fn service(it: &Value, old: Option<&Value>, errors: &mut Errors) {
         let supported = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
         errors.not_supported("spec.type", &spec["type"], &supported);
     }
+    let affinity = text(spec, "sessionAffinity");
+    if !["ClientIP", "None"].contains(&affinity) && !affinity.is_empty() {
+        errors.not_supported("spec.sessionAffinity", &spec["sessionAffinity"], &["ClientIP", "None"]);
+    }
+    if kind != "LoadBalancer"
+        && it["status"]["loadBalancer"]["ingress"].as_array().is_some_and(|all| !all.is_empty())
+    {
+        let why = "may only be used when `spec.type` is 'LoadBalancer'";
+        errors.forbidden("status.loadBalancer.ingress", why);
+    }
     if kind == "ExternalName" && text(spec, "externalName").is_empty() {
         errors.required("spec.externalName", "");
     }
@@ -141,6 +155,11 @@ fn service(it: &Value, old: Option<&Value>, errors: &mut Errors) {
         let protocol = text(port, "protocol");
         if !["SCTP", "TCP", "UDP"].contains(&protocol) {
             errors.not_supported(format!("{path}.protocol"), &port["protocol"], &["SCTP", "TCP", "UDP"]);
+        }
+        let node_port = port["nodePort"].as_i64().filter(|number| *number != 0);
+        if node_port.is_some_and(|number| !(30_000..=32_767).contains(&number)) {
+            let why = "provided port is not in the valid range. The range of valid ports is 30000-32767";
+            errors.invalid(format!("{path}.nodePort"), &port["nodePort"], why);
         }
         pods::port_or_name(&port["targetPort"], &format!("{path}.targetPort"), errors);
         if !numbers.insert((protocol, port["port"].as_i64())) {
@@ -235,58 +254,5 @@ fn check_subject(kind: &str, subject: &Value, path: &str, errors: &mut Errors) {
         other => {
             errors.not_supported(format!("{path}.kind"), &json!(other), &["ServiceAccount", "User", "Group"])
         }
-    }
-}
-
-fn definition(it: &Value, old: Option<&Value>, errors: &mut Errors) {
-    let spec = &it["spec"];
-    let (plural, group) = (text(&spec["names"], "plural"), text(spec, "group"));
-    if text(&it["metadata"], "name") != format!("{plural}.{group}") {
-        let why = "must be spec.names.plural+\".\"+spec.group";
-        errors.invalid("metadata.name", &it["metadata"]["name"], why);
-    }
-    if group.is_empty() {
-        errors.required("spec.group", "");
-    } else {
-        errors.invalid_text("spec.group", group, names::dns_subdomain(group));
-        if !group.contains('.') {
-            errors.invalid("spec.group", &json!(group), "should be a domain with at least one dot");
-        }
-    }
-    if !["Cluster", "Namespaced"].contains(&text(spec, "scope")) {
-        match text(spec, "scope") {
-            "" => errors.required("spec.scope", ""),
-            _ => errors.not_supported("spec.scope", &spec["scope"], &["Cluster", "Namespaced"]),
-        }
-    }
-    for field in ["plural", "singular", "kind", "listKind"] {
-        if text(&spec["names"], field).is_empty() {
-            errors.required(format!("spec.names.{field}"), "");
-        }
-    }
-    let versions = items(spec, "spec", "versions");
-    let stored = versions.iter().filter(|(_, version)| version["storage"] == true).count();
-    if stored != 1 {
-        let why = "must have exactly one version marked as storage version";
-        errors.invalid("spec.versions", &spec["versions"], why);
-    }
-    for (path, version) in versions {
-        let name = text(version, "name");
-        errors.invalid_text(&format!("{path}.name"), name, names::dns_1035(name));
-        let schema = &version["schema"]["openAPIV3Schema"];
-        if !schema.is_object() {
-            errors.required(format!("{path}.schema.openAPIV3Schema"), "schemas are required");
-        } else if text(schema, "type") != "object" {
-            let path = format!("{path}.schema.openAPIV3Schema.type");
-            match text(schema, "type") {
-                "" => errors.required(path, "must not be empty at the root"),
-                _ => errors.invalid(path, &schema["type"], "must be object at the root"),
-            }
-        }
-    }
-    if let Some(old) = old.map(|old| &old["spec"]) {
-        errors.immutable("spec.group", &spec["group"], &old["group"]);
-        errors.immutable("spec.scope", &spec["scope"], &old["scope"]);
-        errors.immutable("spec.names.plural", &spec["names"]["plural"], &old["names"]["plural"]);
     }
 }

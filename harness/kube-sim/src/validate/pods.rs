@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::errors::{Errors, items, text};
-use super::{meta, names};
+use super::{meta, names, quantity};
 
 const PROTOCOLS: [&str; 3] = ["SCTP", "TCP", "UDP"];
 const HANDLERS: [&str; 4] = ["exec", "httpGet", "tcpSocket", "grpc"];
@@ -34,6 +34,11 @@ fn update(new: &Value, old: &Value, errors: &mut Errors) {
                    `spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
         errors.forbidden("spec", why);
     }
+    let deadline = &new["activeDeadlineSeconds"];
+    if deadline.as_i64().is_some_and(|seconds| seconds < 1) {
+        let why = "must be between 1 and 2147483647, inclusive";
+        errors.invalid("spec.activeDeadlineSeconds", deadline, why);
+    }
     for list in ["containers", "initContainers"] {
         for (path, container) in items(new, "spec", list) {
             if text(container, "image").is_empty() {
@@ -54,13 +59,7 @@ fn fixed_part(spec: &Value, bound: bool) -> Value {
             container.shift_remove("resources");
         }
     }
-    for field in [
-        "activeDeadlineSeconds",
-        "tolerations",
-        "terminationGracePeriodSeconds",
-        "schedulingGates",
-        "ephemeralContainers",
-    ] {
+    for field in ["activeDeadlineSeconds", "tolerations", "schedulingGates", "ephemeralContainers"] {
         fields.shift_remove(field);
     }
     if !bound {
@@ -89,6 +88,8 @@ fn spec(spec: &Value, path: &str, errors: &mut Errors) {
     if !account.is_empty() {
         errors.invalid_text(&format!("{path}.serviceAccountName"), account, names::dns_subdomain(account));
     }
+    tolerations(spec, path, errors);
+    host_ports(spec, path, errors);
     meta::label_map(&spec["nodeSelector"], &format!("{path}.nodeSelector"), errors);
     errors.not_negative(
         &format!("{path}.terminationGracePeriodSeconds"),
@@ -101,13 +102,81 @@ fn spec(spec: &Value, path: &str, errors: &mut Errors) {
     }
 }
 
+fn tolerations(spec: &Value, path: &str, errors: &mut Errors) {
+    const EFFECTS: [&str; 3] = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
+    for (path, one) in items(spec, path, "tolerations") {
+        let (key, operator, value) = (text(one, "key"), text(one, "operator"), text(one, "value"));
+        if !key.is_empty() {
+            errors.invalid_text(&format!("{path}.key"), key, names::qualified(key));
+        } else if operator != "Exists" {
+            let why =
+                "operator must be Exists when `key` is empty, which means \"match all values and all keys\"";
+            errors.invalid(format!("{path}.operator"), &json!(operator), why);
+        }
+        match operator {
+            "" | "Equal" => {
+                errors.invalid_text(&format!("{path}.operator"), value, names::label_value(value))
+            }
+            "Exists" if value.is_empty() => {}
+            "Exists" => {
+                let why = "value must be empty when `operator` is 'Exists'";
+                errors.invalid(format!("{path}.operator"), &json!(value), why);
+            }
+            _ => errors.not_supported(format!("{path}.operator"), &one["operator"], &["Equal", "Exists"]),
+        }
+        choice(one, &path, "effect", &EFFECTS, errors);
+    }
+}
+
+/// On the host's network a port is the host's.
+fn host_ports(spec: &Value, path: &str, errors: &mut Errors) {
+    if spec["hostNetwork"] != true {
+        return;
+    }
+    for (path, one) in items(spec, path, "containers") {
+        for (path, port) in items(one, &path, "ports") {
+            let host = port["hostPort"].as_i64().filter(|host| *host != 0);
+            if host.is_some_and(|host| port["containerPort"].as_i64() != Some(host)) {
+                let why = "must match `containerPort` when `hostNetwork` is true";
+                errors.invalid(format!("{path}.hostPort"), &port["hostPort"], why);
+            }
+        }
+    }
+}
+
+/// What a container asks for and may use at most.
+fn resources(it: &Value, path: &str, errors: &mut Errors) {
+    const STANDARD: [&str; 3] = ["cpu", "memory", "ephemeral-storage"];
+    for part in ["limits", "requests"] {
+        for (name, amount) in it[part].as_object().into_iter().flatten() {
+            let path = format!("{path}.{part}[{name}]");
+            if !STANDARD.contains(&name.as_str()) && !name.starts_with("hugepages-") && !name.contains('/') {
+                let shown = json!(name);
+                errors.invalid(path.as_str(), &shown, "must be a standard resource type or fully qualified");
+                errors.invalid(path.as_str(), &shown, "must be a standard resource for containers");
+            }
+            if quantity::nano(amount).is_some_and(|amount| amount < 0) {
+                errors.invalid(path, amount, "must be greater than or equal to 0");
+            }
+        }
+    }
+    for (name, request) in it["requests"].as_object().into_iter().flatten() {
+        let limit = &it["limits"][name];
+        if let (Some(asked), Some(most)) = (quantity::nano(request), quantity::nano(limit))
+            && asked > most
+        {
+            let shown = limit.as_str().map_or_else(|| limit.to_string(), ToOwned::to_owned);
+            let why = format!("must be less than or equal to {name} limit of {shown}");
+            errors.invalid(format!("{path}.requests"), request, &why);
+        }
+    }
+}
+
 /// A text that must be one of a few, if it is there.
 fn choice(owner: &Value, path: &str, field: &str, supported: &[&str], errors: &mut Errors) {
     let value = text(owner, field);
     if !value.is_empty() && !supported.contains(&value) {
-        let mut supported = supported.to_vec();
-        supported.sort_unstable();
-        errors.not_supported(format!("{path}.{field}"), &owner[field], &supported);
+        errors.not_supported(format!("{path}.{field}"), &owner[field], supported);
     }
 }
 
@@ -128,9 +197,21 @@ fn volumes<'a>(spec: &'a Value, path: &str, errors: &mut Errors) -> BTreeSet<&'a
         match sources {
             0 => errors.required(path.clone(), "must specify a volume type"),
             1 => {}
-            _ => errors.forbidden(path.clone(), "may not specify more than 1 volume type"),
+            _ => {
+                let sources = volume.as_object().into_iter().flatten().filter(|(key, _)| *key != "name");
+                let last = sources.map(|(key, _)| key.as_str()).max().unwrap_or_default();
+                errors.forbidden(format!("{path}.{last}"), "may not specify more than 1 volume type");
+                if name.is_empty() || !known.remove(name) {
+                    continue;
+                }
+            }
         }
-        for (source, field) in [("secret", "secretName"), ("configMap", "name"), ("hostPath", "path")] {
+        for (source, field) in [
+            ("secret", "secretName"),
+            ("configMap", "name"),
+            ("hostPath", "path"),
+            ("persistentVolumeClaim", "claimName"),
+        ] {
             if volume[source].is_object() && text(&volume[source], field).is_empty() {
                 errors.required(format!("{path}.{source}.{field}"), "");
             }
@@ -150,7 +231,8 @@ fn container(it: &Value, path: &str, volumes: &BTreeSet<&str>, errors: &mut Erro
         errors.required(format!("{path}.image"), "");
     }
     choice(it, path, "imagePullPolicy", &["Always", "IfNotPresent", "Never"], errors);
-    choice(it, path, "terminationMessagePolicy", &["File", "FallbackToLogsOnError"], errors);
+    choice(it, path, "terminationMessagePolicy", &["FallbackToLogsOnError", "File"], errors);
+    resources(&it["resources"], &format!("{path}.resources"), errors);
     ports(it, path, errors);
     for (path, variable) in items(it, path, "env") {
         let name = text(variable, "name");
@@ -165,6 +247,12 @@ fn container(it: &Value, path: &str, volumes: &BTreeSet<&str>, errors: &mut Erro
                 &json!(""),
                 "may not be specified when `value` is not empty",
             );
+        } else if variable["valueFrom"].as_object().is_some_and(serde_json::Map::is_empty) {
+            let why =
+                "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`";
+            errors.invalid(format!("{path}.valueFrom"), &json!(""), why);
+        } else if let Some(field) = variable["valueFrom"]["fieldRef"]["fieldPath"].as_str() {
+            field_path(field, &format!("{path}.valueFrom.fieldRef.fieldPath"), errors);
         }
     }
     mounts(it, path, volumes, errors);
@@ -172,6 +260,27 @@ fn container(it: &Value, path: &str, volumes: &BTreeSet<&str>, errors: &mut Erro
         if it[probe].is_object() {
             check_probe(&it[probe], &format!("{path}.{probe}"), probe, errors);
         }
+    }
+}
+
+/// Fields of a pod that its variables may name.
+fn field_path(field: &str, path: &str, errors: &mut Errors) {
+    const FIELDS: [&str; 10] = [
+        "metadata.name",
+        "metadata.namespace",
+        "metadata.uid",
+        "spec.nodeName",
+        "spec.serviceAccountName",
+        "status.hostIP",
+        "status.hostIPs",
+        "status.podIP",
+        "status.podIPs",
+        "metadata.labels",
+    ];
+    let keyed = ["metadata.labels[", "metadata.annotations["].iter().any(|start| field.starts_with(start));
+    if !keyed && !FIELDS.contains(&field) {
+        let why = format!("error converting fieldPath: field label not supported: {field}");
+        errors.invalid(path, &json!(field), &why);
     }
 }
 

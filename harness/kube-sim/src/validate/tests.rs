@@ -47,7 +47,13 @@ fn selectors_must_match_and_stay() {
     );
     let mut none = deployment();
     none["spec"]["selector"] = Value::Null;
-    assert_eq!(wrong("apps", "Deployment", none, None), ["spec.selector: Required value"]);
+    assert_eq!(
+        wrong("apps", "Deployment", none, None),
+        [
+            "spec.selector: Required value",
+            "spec.template.metadata.labels: Invalid value: {\"app\":\"web\"}: `selector` does not match template `labels`"
+        ]
+    );
 }
 
 #[test]
@@ -152,7 +158,7 @@ fn unknown_fields_and_wrong_types_are_found() {
     object["spec"]["replicas"] = json!("two");
     assert_eq!(
         type_error(&of, &kind, &object).unwrap(),
-        "Deployment in version \"v1\" cannot be handled as a Deployment: json: cannot unmarshal string into Go struct \
+        "json: cannot unmarshal string into Go struct \
          field DeploymentSpec.spec.replicas of type int32"
     );
 }

@@ -15,12 +15,15 @@ pub(super) fn check(kind: &str, object: &Value, old: Option<&Value>, errors: &mu
                 strategy(&spec["strategy"], errors);
                 deadline(spec, errors);
             }
+            if matches!(kind, "StatefulSet" | "DaemonSet") {
+                update_strategy(kind, spec, errors);
+            }
             if let Some(old) = old {
                 immutable(kind, spec, &old["spec"], errors);
             }
         }
         "Job" => job(spec, "spec", old, errors),
-        "CronJob" => cron_job(spec, errors),
+        "CronJob" => cron_job(text(&object["metadata"], "name"), spec, errors),
         _ => return false,
     }
     true
@@ -66,9 +69,12 @@ fn always_running(kind: &str, spec: &Value, errors: &mut Errors) {
         }
     }
     let labels = &template["metadata"]["labels"];
-    if !selects_all && !meta::selects(selector, labels) {
-        let shown = if labels.is_null() { &json!({}) } else { labels };
-        errors.invalid("spec.template.metadata.labels", shown, "`selector` does not match template `labels`");
+    if (!selects_all || selector.is_null()) && (selector.is_null() || !meta::selects(selector, labels)) {
+        errors.invalid(
+            "spec.template.metadata.labels",
+            labels,
+            "`selector` does not match template `labels`",
+        );
     }
     pods::template(&with_claims(spec, template), "spec.template", errors);
     let policy = &template["spec"]["restartPolicy"];
@@ -95,7 +101,31 @@ fn strategy(strategy: &Value, errors: &mut Errors) {
             }
         }
         "Recreate" => {}
-        _ => errors.not_supported("spec.strategy", strategy, &["Recreate", "RollingUpdate"]),
+        _ => errors.not_supported("spec.strategy", &shown_strategy(strategy), &["Recreate", "RollingUpdate"]),
+    }
+}
+
+/// A strategy as the real server's error shows it.
+fn shown_strategy(strategy: &Value) -> Value {
+    json!({"Type": strategy["type"], "RollingUpdate": strategy["rollingUpdate"]})
+}
+
+/// What stateful and daemon sets may say of how they are updated.
+fn update_strategy(kind: &str, spec: &Value, errors: &mut Errors) {
+    let policy = text(spec, "podManagementPolicy");
+    if kind == "StatefulSet" && !["OrderedReady", "Parallel"].contains(&policy) {
+        let why = "must be 'OrderedReady' or 'Parallel'";
+        errors.invalid("spec.podManagementPolicy", &spec["podManagementPolicy"], why);
+    }
+    let strategy = &spec["updateStrategy"];
+    if ["RollingUpdate", "OnDelete"].contains(&text(strategy, "type")) {
+        return;
+    }
+    let shown = shown_strategy(strategy);
+    if kind == "StatefulSet" {
+        errors.invalid("spec.updateStrategy", &shown, "must be 'RollingUpdate' or 'OnDelete'");
+    } else {
+        errors.not_supported("spec.updateStrategy", &shown, &["RollingUpdate", "OnDelete"]);
     }
 }
 
@@ -176,7 +206,17 @@ fn job(spec: &Value, path: &str, old: Option<&Value>, errors: &mut Errors) {
     }
 }
 
-fn cron_job(spec: &Value, errors: &mut Errors) {
+/// The longest name of a cron job: its jobs' names are eleven letters longer.
+const CRON_NAME: usize = 52;
+
+fn cron_job(name: &str, spec: &Value, errors: &mut Errors) {
+    if name.len() > CRON_NAME {
+        errors.invalid(
+            "metadata.name",
+            &json!(name),
+            &format!("must be no more than {CRON_NAME} characters"),
+        );
+    }
     let schedule = text(spec, "schedule");
     if schedule.is_empty() {
         errors.required("spec.schedule", "");
@@ -185,6 +225,7 @@ fn cron_job(spec: &Value, errors: &mut Errors) {
         let why = format!("expected exactly 5 fields, found {found}: [{schedule}]");
         errors.invalid("spec.schedule", &spec["schedule"], &why);
     }
+    errors.not_negative("spec.startingDeadlineSeconds", &spec["startingDeadlineSeconds"]);
     let policy = text(spec, "concurrencyPolicy");
     if !["Allow", "Forbid", "Replace"].contains(&policy) {
         errors.not_supported(
@@ -194,4 +235,7 @@ fn cron_job(spec: &Value, errors: &mut Errors) {
         );
     }
     job(&spec["jobTemplate"]["spec"], "spec.jobTemplate.spec", None, errors);
+    for field in ["successfulJobsHistoryLimit", "failedJobsHistoryLimit"] {
+        errors.not_negative(&format!("spec.{field}"), &spec[field]);
+    }
 }

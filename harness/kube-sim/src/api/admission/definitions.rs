@@ -5,11 +5,12 @@
 use serde_json::{Value, json};
 
 use crate::api::{Api, meta};
-use crate::registry::Kind;
-use crate::status::{Cause, Status};
+use crate::status::Status;
 
-pub(super) fn on_create(api: &Api, kind: &Kind, definition: &mut Value) -> Result<(), Status> {
-    check(kind, definition)?;
+pub(super) fn on_create(api: &Api, definition: &mut Value) -> Result<(), Status> {
+    if meta::text(definition, "/spec/conversion/strategy") == "Webhook" {
+        return Err(Status::not_modelled("conversion of custom resources by webhook"));
+    }
     complete(definition);
     let now = meta::time(api.now());
     let conflict = name_conflict(api, definition);
@@ -61,44 +62,6 @@ fn storage_version(definition: &Value) -> String {
     let versions = definition["spec"]["versions"].as_array();
     let storage = versions.into_iter().flatten().find(|version| version["storage"] == true);
     storage.map(|version| meta::text(version, "/name").to_owned()).unwrap_or_default()
-}
-
-fn check(kind: &Kind, definition: &Value) -> Result<(), Status> {
-    let mut causes = Vec::new();
-    let mut need = |good: bool, reason: &str, field: &str, message: String| {
-        if !good {
-            causes.push(Cause::new(reason, field, message));
-        }
-    };
-    let text = |pointer: &str| meta::text(definition, pointer);
-    for (field, pointer) in [
-        ("spec.group", "/spec/group"),
-        ("spec.names.plural", "/spec/names/plural"),
-        ("spec.names.kind", "/spec/names/kind"),
-        ("spec.scope", "/spec/scope"),
-    ] {
-        need(!text(pointer).is_empty(), "FieldValueRequired", field, "Required value".into());
-    }
-    let expected = format!("{}.{}", text("/spec/names/plural"), text("/spec/group"));
-    let name = meta::name(definition);
-    need(
-        name == expected,
-        "FieldValueInvalid",
-        "metadata.name",
-        format!("Invalid value: \"{name}\": must be spec.names.plural+\".\"+spec.group"),
-    );
-    let versions = definition["spec"]["versions"].as_array();
-    let stored = versions.into_iter().flatten().filter(|version| version["storage"] == true).count();
-    need(
-        stored == 1,
-        "FieldValueInvalid",
-        "spec.versions",
-        "Invalid value: must have exactly one version marked as storage version".into(),
-    );
-    if text("/spec/conversion/strategy") == "Webhook" {
-        return Err(Status::not_modelled("conversion of custom resources by webhook"));
-    }
-    if causes.is_empty() { Ok(()) } else { Err(Status::invalid(kind, name, &causes)) }
 }
 
 /// Another kind of the same group that has one of the names already.

@@ -2,6 +2,7 @@
 //!
 //! Source: the Kubernetes description of server-side apply and the behaviour of apimachinery's managed fields.
 
+pub(crate) mod declared;
 mod fields;
 mod managed;
 mod walk;
@@ -99,21 +100,30 @@ pub fn apply(
 }
 
 /// Records that `by` wrote `after` over `before`: what it changed is its own now, and nobody else's. Entries that
-/// `after` carries are ignored unless they are an empty list, which clears the record, as on a real server.
+/// `after` carries are ignored unless they are an empty list, or a list of one empty entry, which clears the record, as on
+/// a real server. `blank` is what an object of the kind has before anybody has written to it.
 pub fn track_update(
     of: &ObjectType,
+    blank: &Value,
     before: Option<&Value>,
     after: &mut Value,
     by: &Manager<'_>,
     now: Timestamp,
 ) {
-    let cleared = after["metadata"]["managedFields"].as_array().is_some_and(Vec::is_empty);
+    let cleared = match after["metadata"]["managedFields"].as_array().map(Vec::as_slice) {
+        Some([]) => true,
+        Some([only]) => only.as_object().is_some_and(serde_json::Map::is_empty),
+        _ => false,
+    };
     let had_entries = before.is_some_and(|before| !before["metadata"]["managedFields"].is_null());
     if cleared && had_entries {
         managed::write(after, Vec::new());
         return;
     }
-    let empty = json!({"apiVersion": after["apiVersion"], "kind": after["kind"]});
+    let mut empty = blank.clone();
+    for field in ["apiVersion", "kind"] {
+        empty[field] = after[field].clone();
+    }
     let mut entries = before.map(managed::read).unwrap_or_default();
     let old = without_record(before.unwrap_or(&empty));
     let new = without_record(after);

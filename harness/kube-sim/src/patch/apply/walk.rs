@@ -75,7 +75,7 @@ pub(super) fn compare(place: Place<'_>, before: Option<&Value>, after: Option<&V
     let mut found = Comparison::default();
     let one = match (before, after) {
         (None, None) => return found,
-        (Some(one), None) | (_, Some(one)) => one,
+        (Some(Value::Null) | None, Some(one)) | (Some(one), _) => one,
     };
     let empty = |side: Option<&Value>| match side {
         None | Some(Value::Null) => true,
@@ -84,6 +84,7 @@ pub(super) fn compare(place: Place<'_>, before: Option<&Value>, after: Option<&V
         Some(_) => false,
     };
     let same_shape = match (before, after) {
+        (Some(Value::Null), _) | (_, Some(Value::Null)) => true,
         (Some(a), Some(b)) => a.is_object() == b.is_object() && a.is_array() == b.is_array(),
         _ => true,
     };

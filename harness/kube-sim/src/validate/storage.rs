@@ -1,0 +1,91 @@
+//! Claims, volumes and storage classes.
+
+use serde_json::{Value, json};
+
+use super::errors::{Errors, items, text};
+use super::quantity;
+
+const MODES: [&str; 4] = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"];
+
+pub(super) fn claim(spec: &Value, old: Option<&Value>, errors: &mut Errors) {
+    if old.is_some() {
+        return;
+    }
+    modes(spec, "at least 1 access mode is required", errors);
+    let storage = &spec["resources"]["requests"]["storage"];
+    if storage.is_null() {
+        errors.required("spec.resources[storage]", "");
+    } else if quantity::nano(storage).is_some_and(|amount| amount <= 0) {
+        errors.invalid("spec.resources[storage]", storage, "must be greater than zero");
+    }
+}
+
+fn modes(spec: &Value, required: &str, errors: &mut Errors) {
+    let stated = items(spec, "spec", "accessModes");
+    if stated.is_empty() {
+        errors.required("spec.accessModes", required);
+    }
+    for (_, mode) in
+        stated.iter().filter(|(_, mode)| !mode.as_str().is_some_and(|mode| MODES.contains(&mode)))
+    {
+        errors.not_supported("spec.accessModes", mode, &MODES);
+    }
+}
+
+/// Fields of a volume that are not its source.
+const COMMON: [&str; 9] = [
+    "accessModes",
+    "capacity",
+    "claimRef",
+    "mountOptions",
+    "nodeAffinity",
+    "persistentVolumeReclaimPolicy",
+    "storageClassName",
+    "volumeMode",
+    "volumeAttributesClassName",
+];
+
+pub(super) fn volume(spec: &Value, old: Option<&Value>, errors: &mut Errors) {
+    if old.is_some() {
+        return;
+    }
+    modes(spec, "", errors);
+    if spec["capacity"].as_object().is_none_or(serde_json::Map::is_empty) {
+        errors.required("spec.capacity", "");
+    }
+    if spec["capacity"].get("storage").is_none()
+        || spec["capacity"].as_object().is_some_and(|all| all.len() > 1)
+    {
+        errors.not_supported("spec.capacity", &spec["capacity"], &["storage"]);
+    }
+    let sources =
+        spec.as_object().map_or(0, |all| all.keys().filter(|key| !COMMON.contains(&key.as_str())).count());
+    match sources {
+        0 => errors.required("spec", "must specify a volume type"),
+        1 => {}
+        _ => errors.forbidden("spec", "may not specify more than 1 volume type"),
+    }
+}
+
+pub(super) fn class(it: &Value, old: Option<&Value>, errors: &mut Errors) {
+    if text(it, "provisioner").is_empty() {
+        errors.required("provisioner", "");
+    }
+    let policy = text(it, "reclaimPolicy");
+    if !policy.is_empty() && !["Delete", "Retain"].contains(&policy) {
+        errors.not_supported("reclaimPolicy", &json!(policy), &["Delete", "Retain"]);
+    }
+    let binding = text(it, "volumeBindingMode");
+    if !["Immediate", "WaitForFirstConsumer"].contains(&binding) {
+        errors.not_supported("volumeBindingMode", &json!(binding), &["Immediate", "WaitForFirstConsumer"]);
+    }
+    let Some(old) = old else { return };
+    for (field, why) in [
+        ("parameters", "updates to parameters are forbidden."),
+        ("provisioner", "updates to provisioner are forbidden."),
+    ] {
+        if it[field] != old[field] {
+            errors.forbidden(field, why);
+        }
+    }
+}
