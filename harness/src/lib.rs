@@ -8,6 +8,7 @@
 //! - [`client_env`]: what client programs need in order to live in a world.
 //! - [`driver`]: native onboarding, a client like any other.
 //! - [`quickstart`]: the Microsoft quickstart, performed by the driver.
+//! - `testcontainers` (with the feature of that name): a world in a container, for tests.
 //! - [`images`]: what the cluster's kubelet runs for an image.
 
 pub mod cli;
@@ -18,6 +19,8 @@ pub mod driver;
 pub mod images;
 pub mod quickstart;
 pub mod state;
+#[cfg(feature = "testcontainers")]
+pub mod testcontainers;
 pub mod world;
 
 /// Version of this program.

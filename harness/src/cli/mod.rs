@@ -33,6 +33,7 @@ pub mod output;
 mod pod_logs;
 mod provider;
 mod quickstart;
+mod relay;
 mod remote;
 mod screen;
 mod signals;
@@ -111,6 +112,8 @@ enum Command {
     Env(env::Env),
     Status(status::Status),
     Health(health::Health),
+    #[command(hide = true)]
+    Relay(relay::Relay),
     Logs(logs::Logs),
     Down(down::Down),
     Onboard(onboard::Onboard),
@@ -225,6 +228,7 @@ async fn dispatch(command: Command, context: Context) -> Result<Exit, CliError> 
     let follows = match &command {
         Command::Logs(logs) => logs.follows(),
         Command::Journal(journal) => journal.follows(),
+        Command::Relay(_) => true,
         _ => false,
     };
     tokio::select! {
@@ -243,6 +247,7 @@ async fn simple(command: Command, context: &Context) -> Result<Exit, CliError> {
         Command::Env(env) => env.run(context).await,
         Command::Status(status) => status.run(context).await,
         Command::Health(health) => health.run(context).await,
+        Command::Relay(relay) => relay.run(context).await,
         Command::Logs(logs) => logs.run(context).await,
         Command::Down(down) => down.run(context).await,
         Command::Onboard(onboard) => onboard.run(context).await,
