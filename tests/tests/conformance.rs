@@ -34,8 +34,8 @@ fn trials(arguments: &Arguments) -> Result<Vec<Trial>, String> {
         return Ok(files.iter().flat_map(names).map(|name| Trial::test(name, || Ok(()))).collect());
     }
     let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
-    let mut all = vec![real_server(&runtime, &files)?];
     let known = Differences::read()?;
+    let mut all = vec![real_server(&runtime, &files, &known)?];
     let ours = runtime.block_on(async {
         let target = Target::embedded().await?;
         let answers = ask(&target, &files).await;
@@ -95,7 +95,11 @@ fn the_cluster_answers_as_the_recorded_server_did(verdict: &Verdict) -> Trial {
 }
 
 /// Asks the real server too, if one is named, and records or compares.
-fn real_server(runtime: &tokio::runtime::Runtime, files: &[CaseFile]) -> Result<Trial, String> {
+fn real_server(
+    runtime: &tokio::runtime::Runtime,
+    files: &[CaseFile],
+    known: &Differences,
+) -> Result<Trial, String> {
     const NAME: &str = "the real server answers as recorded";
     let Some(path) = std::env::var_os(REAL_KUBECONFIG) else {
         let trial = Trial::test(format!("{NAME} (set {REAL_KUBECONFIG} to a kubeconfig)"), || Ok(()));
@@ -124,6 +128,10 @@ fn real_server(runtime: &tokio::runtime::Runtime, files: &[CaseFile]) -> Result<
             let recorded = read_recording(&file.area)?;
             let now = recording.outcomes.get(&case.name).cloned().ok_or_else(|| "not answered".to_owned());
             let verdict = judge(file, case, recorded.outcomes.get(&case.name), &now, &Differences::default());
+            // Where the cluster differs anyway, some real values are drawn anew each time: the outcome is what counts.
+            if known.reason(&file.area, &case.name).is_some() && verdict.real == verdict.ours {
+                continue;
+            }
             complaints.extend(verdict.complaint().map(|why| format!("{}: {}:{why}", file.area, case.name)));
         }
     }
