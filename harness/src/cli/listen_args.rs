@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use clap::Args;
 
 use super::CliError;
-use crate::world::Listen;
+use crate::world::{Listen, default_gateway};
 
 /// Where a world listens. Each has a `DRYARC_*` variable, which is how a container's image sets them.
 #[derive(Debug, Clone, Default, Args)]
@@ -32,7 +32,8 @@ pub(super) struct ListenArgs {
 }
 
 impl ListenArgs {
-    /// What the options say.
+    /// What the options say. Who listens on all addresses is served under that of the default gateway as well: in a
+    /// container, that is the machine that publishes its ports.
     ///
     /// # Errors
     /// When a port is asked for twice, or a name is none.
@@ -57,8 +58,17 @@ impl ListenArgs {
             return Err(CliError::usage(what)
                 .next("write it without scheme and port, as in azure.internal or 192.0.2.7"));
         }
-        Ok(listen)
+        Ok(with_gateway(listen))
     }
+}
+
+fn with_gateway(mut listen: Listen) -> Listen {
+    if listen.address.is_unspecified() {
+        // Other systems have no such table, and their containers are Linux's.
+        let table = std::fs::read_to_string("/proc/net/route").unwrap_or_default();
+        listen.names.extend(default_gateway(&table).map(|gateway| gateway.to_string()));
+    }
+    listen
 }
 
 /// Whether a certificate can carry the name.

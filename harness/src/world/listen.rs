@@ -45,6 +45,19 @@ pub fn reached(bound: SocketAddr) -> SocketAddr {
     (ip, bound.port()).into()
 }
 
+/// The gateway of the default route in the kernel's table (`/proc/net/route`, whose addresses are hexadecimal in the
+/// processor's order). To a container that is the machine around it, under the address by which that machine, and the
+/// containers on it, reach published ports.
+#[must_use]
+pub fn default_gateway(table: &str) -> Option<Ipv4Addr> {
+    table.lines().skip(1).find_map(|line| {
+        let mut fields = line.split_whitespace().skip(1);
+        let (destination, gateway) = (fields.next()?, fields.next()?);
+        let gateway = u32::from_str_radix(gateway, 16).ok().filter(|gateway| *gateway != 0)?;
+        (destination == "00000000").then(|| Ipv4Addr::from(gateway.to_ne_bytes()))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,6 +68,16 @@ mod tests {
         assert_eq!(reached("0.0.0.0:7440"), "127.0.0.1:7440");
         assert_eq!(reached("[::]:7440"), "[::1]:7440");
         assert_eq!(reached("10.1.2.3:7440"), "10.1.2.3:7440");
+    }
+
+    #[cfg(target_endian = "little")]
+    #[test]
+    fn the_gateway_is_that_of_the_default_route() {
+        let table = "Iface\tDestination\tGateway\tFlags\n\
+                     eth0\t000011AC\t00000000\t0001\n\
+                     eth0\t00000000\t010011AC\t0003\n";
+        assert_eq!(default_gateway(table), Some(Ipv4Addr::new(172, 17, 0, 1)));
+        assert_eq!(default_gateway("Iface\nnonsense\n\neth0\t00000000\tzz\n"), None);
     }
 
     #[test]

@@ -14,7 +14,7 @@ mod start;
 pub use clock::{BadMode, DEFAULT_SPEED, at_speed, mode};
 pub use config::WorldConfig;
 pub use hosted::{HostError, HostOptions, Hosted};
-pub use listen::{Listen, reached};
+pub use listen::{Listen, default_gateway, reached};
 pub use profile::{ProfileError, WorldProfile};
 pub use start::{StartError, World};
 
