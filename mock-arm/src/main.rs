@@ -44,6 +44,9 @@ struct Args {
     /// Seed of the simulation; a fresh one is drawn when it is left out.
     #[arg(long, env = "DRYARC_SEED", value_name = "NUMBER")]
     seed: Option<Seed>,
+    /// Refuse API versions that a type does not list instead of serving the nearest one.
+    #[arg(long, env = "DRYARC_STRICT")]
+    strict: bool,
     /// Directory for ca.pem and the control API's token; made if absent.
     #[arg(long, env = "DRYARC_STATE_DIR", value_name = "DIR")]
     state_dir: PathBuf,
@@ -106,7 +109,8 @@ fn fresh_seed() -> Result<Seed, Failure> {
 }
 
 async fn run(args: Args) -> Result<(), Failure> {
-    let profile = profile(args.profile.as_deref())?;
+    let mut profile = profile(args.profile.as_deref())?;
+    profile.strict |= args.strict;
     let seed = args.seed.map_or_else(fresh_seed, Ok)?;
     let clock = Clock::running(args.speed);
     let journal = Journal::new(clock.clone());

@@ -64,7 +64,7 @@ impl World {
     pub fn new(parts: Parts) -> Self {
         let Parts { clock, seed, journal, faults, keys, authority, profile } = parts;
         let profile = Arc::new(profile.filled(seed));
-        let tokens = TokenService::new(keys.clone(), profile.clone());
+        let tokens = TokenService::new(keys.clone(), profile.clone(), clock.clone());
         Self {
             clock,
             seed,

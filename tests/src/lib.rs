@@ -13,4 +13,5 @@ pub mod pipelines;
 pub mod readme;
 pub mod repository;
 pub mod sbom;
+pub mod sdks;
 pub mod transcript;

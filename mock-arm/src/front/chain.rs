@@ -25,9 +25,7 @@ use bytes::Bytes;
 use futures::FutureExt as _;
 use http::header::{CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-
-use serde_json::Value;
+use http::{HeaderName, HeaderValue, Method, StatusCode};
 use sim_core::faults::Hook;
 use uuid::Uuid;
 
@@ -35,16 +33,16 @@ use super::address::{Address, collapse};
 use super::body::{self, BodyError};
 use super::faults::{self, Verdict};
 use super::ids::Ids;
+use super::listener::Plain;
+use super::reading::{actor, parse, too_large, unreadable, verb_of, version};
 use super::record::Record;
 use super::render::{self, Context};
 use super::throttle::{Asked, Quota};
-use super::{Front, authn, relaxed};
-use crate::providers::catalog;
-use crate::providers::deployments::DEPLOYMENTS_TYPE;
+use super::{Front, authn};
 use crate::providers::refusal::{Cause, Kind, Refusal};
-use crate::providers::seam::{Actor, Call, Conditions, Manner, Query, Verb};
+use crate::providers::seam::{Call, Conditions, Manner, Query, Verb};
 use crate::providers::target::Target;
-use crate::surfaces::identity::tokens::{Caller, CallerKind};
+use crate::surfaces::identity::tokens::Caller;
 use crate::surfaces::{self, Surface, SurfaceReply, SurfaceRequest};
 
 /// How long a client may take to send its body, in wall time.
@@ -84,6 +82,10 @@ async fn exchange(front: &Front, request: Request) -> Response {
     let body = receive(front, &head, body).await;
     let surface = surfaces::classify(address.host(), &path);
     record.surface = name_of(surface);
+    if surface != Surface::Machine && head.extensions.get::<Plain>().is_some() {
+        (record.status, record.delivered) = (Some(StatusCode::BAD_REQUEST), true);
+        return surface_response(plain_refused(surface));
+    }
     let exchange = Exchange { front, head: &head, address: &address, path: &path, query };
     let mut response = match surface {
         Surface::Arm => exchange.arm(body, &mut record).await,
@@ -108,6 +110,13 @@ async fn receive(front: &Front, head: &Parts, body: Body) -> Result<Bytes, BodyE
     front.world.clock.wall_timeout(BODY_PATIENCE, reading).await.unwrap_or(Err(BodyError::Broken))
 }
 
+/// Only a machine's own services speak plain HTTP.
+fn plain_refused(surface: Surface) -> SurfaceReply {
+    let text =
+        "This simulated host speaks HTTPS only, and the request came in plain HTTP. Write https:// instead.";
+    surfaces::error_reply(surface, 400, "HttpsRequired", text)
+}
+
 fn name_of(surface: Surface) -> &'static str {
     match surface {
         Surface::Arm => "arm",
@@ -116,83 +125,9 @@ fn name_of(surface: Surface) -> &'static str {
         Surface::AgentPlane => "agents",
         Surface::Graph => "graph",
         Surface::Registry => "registry",
+        Surface::Machine => "machine",
         Surface::Unknown => "unknown",
     }
-}
-
-fn verb_of(method: &Method) -> Option<Verb> {
-    Some(match *method {
-        Method::GET => Verb::Get,
-        Method::HEAD => Verb::Head,
-        Method::PUT => Verb::Put,
-        Method::PATCH => Verb::Patch,
-        Method::DELETE => Verb::Delete,
-        Method::POST => Verb::Post,
-        _ => return None,
-    })
-}
-
-/// `YYYY-MM-DD` with one of the suffixes that Azure uses.
-fn is_version(text: &str) -> bool {
-    let shaped = text
-        .as_bytes()
-        .get(..10)
-        .is_some_and(|date| date.get(4) == Some(&b'-') && date.get(7) == Some(&b'-'));
-    let date = shaped && text.get(..10).is_some_and(|date| date.parse::<jiff::civil::Date>().is_ok());
-    let suffixes = ["", "-preview", "-alpha", "-beta", "-rc", "-privatepreview"];
-    date && text.get(10..).is_some_and(|rest| suffixes.iter().any(|one| one.eq_ignore_ascii_case(rest)))
-}
-
-fn version<'q>(query: &'q Query<'_>) -> Result<&'q str, Refusal> {
-    let Some(version) = query.get("api-version") else {
-        let text = "The api-version query parameter (?api-version=) is required for all requests.";
-        return Err(Refusal::gateway(Kind::Invalid, "MissingApiVersionParameter", text));
-    };
-    if is_version(version) {
-        return Ok(version);
-    }
-    let known = catalog::core_versions().join(",");
-    let text = format!("The api-version '{version}' is invalid. The supported versions are '{known}'.");
-    Err(Refusal::gateway(Kind::Invalid, "InvalidApiVersionParameter", text))
-}
-
-/// The JSON of a body, if it has any. Some clients put a byte order mark before it.
-///
-/// Deployments take a looser form than other requests.
-fn parse(body: &[u8], headers: &HeaderMap, target: &Target<'_>) -> Result<Option<Value>, Refusal> {
-    let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
-    if body.iter().all(u8::is_ascii_whitespace) {
-        return Ok(None);
-    }
-    let media = headers.get(CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()));
-    if let Some(media) = media.filter(|media| !media.to_ascii_lowercase().contains("json")) {
-        let kind = media.split(';').next().unwrap_or_default().trim();
-        let text = format!(
-            "The content media type '{kind}' is not supported. Only 'application/json' is supported."
-        );
-        return Err(Refusal::gateway(Kind::MediaType, "UnsupportedMediaType", text));
-    }
-    let unread = |error: serde_json::Error| Refusal::invalid_content(&error.to_string());
-    match (serde_json::from_slice(body), std::str::from_utf8(body)) {
-        (Err(error), Ok(text)) if target.type_name().split('/').next() == Some(DEPLOYMENTS_TYPE) => {
-            // What is wrong is told of the text as it was sent.
-            serde_json::from_str(&relaxed::strict(text)).map(Some).map_err(|_| unread(error))
-        }
-        (read, _) => read.map(Some).map_err(unread),
-    }
-}
-
-fn actor(caller: &Caller) -> Actor {
-    let (id, kind) = match caller.kind {
-        CallerKind::Application => (caller.appid, "Application"),
-        CallerKind::ManagedIdentity => (caller.oid, "ManagedIdentity"),
-        CallerKind::User => (caller.oid, "User"),
-    };
-    Actor { id, kind }
-}
-
-fn too_large() -> String {
-    format!("The request content is bigger than {} bytes. Send less.", body::LIMIT)
 }
 
 impl Exchange<'_> {
@@ -294,7 +229,10 @@ impl Exchange<'_> {
         if verb.is_write() {
             record.committed = Some(false);
         }
-        let reply = world.ledger.write(|txn| route.handle(&call, txn));
+        let reply = world.ledger.write(|txn| {
+            let reply = route.handle(&call, txn)?;
+            self.front.registry.followed(&call, asked, reply, txn)
+        });
         let context = Context {
             clock: &world.clock,
             address: self.address,
@@ -455,13 +393,6 @@ struct Failed {
 impl From<Refusal> for Failed {
     fn from(refusal: Refusal) -> Self {
         Self { refusal, challenge: None }
-    }
-}
-
-fn unreadable(error: BodyError) -> Refusal {
-    match error {
-        BodyError::TooLarge => Refusal::gateway(Kind::TooLarge, "RequestContentTooLarge", too_large()),
-        BodyError::Broken => Refusal::invalid_content("the body ended early"),
     }
 }
 

@@ -1,4 +1,5 @@
-//! TLS: one listener for every host name, HTTP/2 and HTTP/1.1.
+//! TLS: one listener for every host name, HTTP/2 and HTTP/1.1. Plain HTTP is told apart by its first byte; only a machine's own
+//! services are served that way.
 //!
 //! Handshakes run beside the accept loop, so that a client that never finishes one keeps nobody waiting.
 
@@ -18,6 +19,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use rustls::ServerConfig;
 use sim_core::clock::Clock;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -41,6 +43,13 @@ const IDLE: Duration = Duration::from_secs(120);
 
 /// Bodies of up to this many bytes leave at once.
 const AT_ONCE: u64 = 64 * 1024;
+
+/// Marks requests that came in plain HTTP.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Plain;
+
+/// The first byte of a TLS handshake.
+const HANDSHAKE_RECORD: u8 = 0x16;
 
 /// What happens on one connection. Counting is all that a request costs; a timer for each would be dear.
 #[derive(Debug, Default)]
@@ -145,17 +154,36 @@ async fn connection(
     acceptor: TlsAcceptor,
     router: Router,
     clock: Clock,
-    mut stop: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
 ) {
     let _ = socket.set_nodelay(true);
+    let mut first = [0];
+    match clock.wall_timeout(HANDSHAKE, socket.peek(&mut first)).await {
+        Ok(Ok(1..)) if first != [HANDSHAKE_RECORD] => {
+            return exchange(socket, true, router, clock, stop).await;
+        }
+        Ok(Ok(1..)) => {}
+        _ => return tracing::debug!("nothing came over a connection"),
+    }
     let stream = match clock.wall_timeout(HANDSHAKE, acceptor.accept(socket)).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => return tracing::debug!(%error, "TLS handshake failed"),
         Err(_) => return tracing::debug!("TLS handshake timed out"),
     };
+    exchange(stream, false, router, clock, stop).await;
+}
+
+/// Serves the requests of one connection.
+async fn exchange<S>(stream: S, plain: bool, router: Router, clock: Clock, mut stop: watch::Receiver<bool>)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     let traffic = Arc::new(Traffic::default());
     let requests = traffic.clone();
-    let service = service_fn(move |request: Request<Incoming>| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        if plain {
+            request.extensions_mut().insert(Plain);
+        }
         let mut router = router.clone();
         let underway = requests.begin();
         async move {

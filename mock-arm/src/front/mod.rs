@@ -9,6 +9,7 @@ mod chain;
 mod faults;
 mod ids;
 pub mod listener;
+mod reading;
 mod record;
 mod relaxed;
 mod render;

@@ -4,6 +4,7 @@
 //! are drawn from the world's seed when the cloud starts ([`Profile::filled`]).
 
 mod authorization;
+mod directory;
 mod operations;
 mod registration;
 mod throttling;
@@ -12,6 +13,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 pub use authorization::{Permissions, RoleGrant};
+pub use directory::{FederatedCredential, ManagedIdentity, Principal, User};
 pub use operations::{Fate, OperationProfile, Style};
 pub use registration::{Registration, RegistrationOutcome};
 use serde::{Deserialize, Serialize};
@@ -49,34 +51,6 @@ pub struct Subscription {
     pub id: Uuid,
     /// Its display name.
     pub name: String,
-}
-
-/// A service principal that may log in.
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-pub struct Principal {
-    /// The application's (client) id; nil means "draw one".
-    pub client_id: Uuid,
-    /// Its client secret; empty means "draw one". It protects nothing outside of the simulation.
-    pub secret: String,
-    /// PEM certificates (or public keys) over RSA keys by which it may log in instead.
-    pub certificates: Vec<String>,
-    /// The object id of the principal; nil means "draw one".
-    pub object_id: Uuid,
-    /// Its display name.
-    pub name: String,
-    /// The roles it has from the start, where the profile has roles looked at.
-    pub roles: Vec<RoleGrant>,
-}
-
-impl std::fmt::Debug for Principal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Principal")
-            .field("client_id", &self.client_id)
-            .field("object_id", &self.object_id)
-            .field("name", &self.name)
-            .finish_non_exhaustive()
-    }
 }
 
 /// What the Arc service hands out as the current agent release.
@@ -128,6 +102,12 @@ pub struct Profile {
     pub subscriptions: Vec<Subscription>,
     /// Service principals; empty means one with drawn ids.
     pub principals: Vec<Principal>,
+    /// People who may log in; empty means one with drawn id and password.
+    pub users: Vec<User>,
+    /// Managed identities of the machine on which clients run; empty means one that the machine itself has.
+    pub managed_identities: Vec<ManagedIdentity>,
+    /// World seconds for which Entra ID signs with one key; six weeks if left out. Entra ID publishes no interval.
+    pub key_rotation_seconds: Option<u64>,
     /// Regions that exist, by name (`eastus`); empty means every known one.
     pub regions: Vec<String>,
     /// Registration by namespace; names compare without case. `*` is the rule for all others.
@@ -186,16 +166,21 @@ impl Profile {
         if self.principals.is_empty() {
             self.principals.push(Principal::default());
         }
+        if self.users.is_empty() {
+            self.users.push(User::default());
+        }
+        if self.managed_identities.is_empty() {
+            self.managed_identities.push(ManagedIdentity::default());
+        }
+        let subscription = self.subscriptions.first().map(|one| one.id).unwrap_or_default();
         for (index, principal) in self.principals.iter_mut().enumerate() {
-            draw(&mut principal.client_id, seed, &format!("profile/client/{index}"));
-            draw(&mut principal.object_id, seed, &format!("profile/object/{index}"));
-            if principal.secret.is_empty() {
-                let secret = seed.uuid(&format!("profile/secret/{index}"));
-                principal.secret = format!("dryarc~{}", secret.simple());
-            }
-            if principal.name.is_empty() {
-                principal.name = format!("dryarc-onboarding-{}", index + 1);
-            }
+            principal.fill(seed, index);
+        }
+        for (index, user) in self.users.iter_mut().enumerate() {
+            user.fill(seed, index, &self.tenant.default_domain);
+        }
+        for (index, identity) in self.managed_identities.iter_mut().enumerate() {
+            identity.fill(seed, index, subscription);
         }
         self
     }
@@ -234,6 +219,31 @@ impl Profile {
     pub fn principal(&self, client_id: &str) -> Option<&Principal> {
         let id = Uuid::try_parse(client_id).ok()?;
         self.principals.iter().find(|principal| principal.client_id == id)
+    }
+
+    /// The person with this name; names compare without case.
+    #[must_use]
+    pub fn user(&self, name: &str) -> Option<&User> {
+        self.users.iter().find(|user| user.principal_name.eq_ignore_ascii_case(name))
+    }
+
+    /// Object id and first roles of whoever is called `id`: an application by its client id, anybody else by the object id.
+    #[must_use]
+    pub fn member(&self, id: Uuid) -> Option<(Uuid, &[RoleGrant])> {
+        let application = self.principals.iter().find(|one| one.client_id == id);
+        let person = || self.users.iter().find(|one| one.object_id == id);
+        let machine = || self.managed_identities.iter().find(|one| one.object_id == id);
+        application
+            .map(|one| (one.object_id, one.roles.as_slice()))
+            .or_else(|| person().map(|one| (one.object_id, one.roles.as_slice())))
+            .or_else(|| machine().map(|one| (one.object_id, one.roles.as_slice())))
+    }
+
+    /// World time for which Entra ID signs with one key.
+    #[must_use]
+    pub fn key_rotation(&self) -> std::time::Duration {
+        const SIX_WEEKS: u64 = 42 * 24 * 3600;
+        std::time::Duration::from_secs(self.key_rotation_seconds.unwrap_or(SIX_WEEKS).max(1))
     }
 }
 

@@ -8,7 +8,7 @@ use sim_core::journal::Entry;
 use sim_core::ledger::Txn;
 
 use super::refusal::{Kind, Refusal};
-use super::seam::{Call, Manner, Provider, Reply, TypeSpec, Verb};
+use super::seam::{Call, Conditions, Manner, Provider, Reply, TypeSpec, Verb};
 use super::target::{Target, Typed};
 use super::{authorization, catalog, registering, tracked};
 use crate::lro::{self, Operation, State};
@@ -137,6 +137,35 @@ impl Registry {
             return Err(Refusal::method_not_allowed(method(verb), &format!("{}/{}", known.name, entry.name)));
         }
         Ok(Route { provider, spec, version, nearest })
+    }
+
+    /// What a caller reads behind a followed `Location`: once a write has succeeded, the resource that it wrote (resource provider
+    /// contract, "asynchronous operations").
+    ///
+    /// # Errors
+    /// When the resource is gone by now.
+    pub fn followed(
+        &self,
+        call: &Call<'_>,
+        asked: &str,
+        reply: Reply,
+        txn: &mut Txn<'_>,
+    ) -> Result<Reply, Refusal> {
+        let Reply::Outcome(operation) = &reply else { return Ok(reply) };
+        if operation.state != State::Succeeded || !operation.name.ends_with("/write") {
+            return Ok(reply);
+        }
+        let target = Target::parse(&operation.subject, false);
+        let Ok(route) = self.route(call.profile, &target, Verb::Get, asked) else { return Ok(reply) };
+        let read = Call {
+            verb: Verb::Get,
+            target: &target,
+            version: route.version,
+            body: None,
+            conditions: Conditions::default(),
+            ..*call
+        };
+        route.handle(&read, txn)
     }
 
     /// Ends every operation that is due by `now`, each in its own transaction, and says how many there were. The

@@ -17,9 +17,14 @@ pub enum Surface {
     Graph,
     /// The container registry.
     Registry,
+    /// The instance metadata service of the machine on which clients run.
+    Machine,
     /// A host that is routed here but that nobody plays.
     Unknown,
 }
+
+/// The address of the instance metadata service, which answers plain HTTP only.
+pub(crate) const MACHINE: &str = "169.254.169.254";
 
 /// Hosts of one surface only: exact names, or suffixes with a leading dot.
 const HOSTS: &[(&str, Surface)] = &[
@@ -30,6 +35,7 @@ const HOSTS: &[(&str, Surface)] = &[
     ("login.microsoft.com", Surface::Identity),
     ("sts.windows.net", Surface::Identity),
     ("graph.microsoft.com", Surface::Graph),
+    (MACHINE, Surface::Machine),
     ("mcr.microsoft.com", Surface::Registry),
     (".data.mcr.microsoft.com", Surface::Registry),
     (HIS_SUFFIX, Surface::AgentPlane),
@@ -88,6 +94,9 @@ fn by_path(path: &str) -> Surface {
     }
     if starts("/v2") {
         return Surface::Registry;
+    }
+    if starts("/metadata") || starts("/msi/token") {
+        return Surface::Machine;
     }
     let agent_plane = starts(HIS_DISCOVERY_PATH)
         || lower.starts_with(&HIS_IDENTITY_PATH.to_ascii_lowercase())

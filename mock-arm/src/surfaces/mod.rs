@@ -11,6 +11,7 @@ mod bearer;
 mod classify;
 mod graph;
 pub mod identity;
+mod machine;
 mod metadata;
 mod params;
 pub mod registry;
@@ -68,6 +69,7 @@ pub async fn answer(world: &World, surface: Surface, request: SurfaceRequest<'_>
         Surface::AgentPlane => agent_plane::answer(world, request),
         Surface::Graph => graph::answer(world, request),
         Surface::Registry => registry::answer(world, request),
+        Surface::Machine => machine::answer(world, request).await,
         Surface::Arm | Surface::Unknown => reply::not_modelled(surface, request),
     }
 }

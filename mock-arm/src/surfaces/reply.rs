@@ -36,6 +36,11 @@ impl SurfaceReply {
         Self { status, headers: Vec::new(), body, content_type: "text/plain; charset=utf-8" }
     }
 
+    /// A page for people.
+    pub(crate) fn html(status: u16, body: String) -> Self {
+        Self { status, headers: Vec::new(), body: body.into(), content_type: "text/html; charset=utf-8" }
+    }
+
     /// An error in the form that Resource Manager, Graph and the Arc services share.
     pub(crate) fn error(status: u16, code: &str, message: impl Into<String>) -> Self {
         Self::json(status, &json!({"error": {"code": code, "message": message.into()}}))
@@ -54,7 +59,7 @@ impl SurfaceReply {
 #[must_use]
 pub fn error_reply(surface: Surface, status: u16, code: &str, message: &str) -> SurfaceReply {
     match surface {
-        Surface::Identity => {
+        Surface::Identity | Surface::Machine => {
             SurfaceReply::json(status, &json!({"error": code, "error_description": message}))
         }
         Surface::Registry => {
@@ -73,6 +78,7 @@ pub(crate) fn not_modelled(surface: Surface, request: SurfaceRequest<'_>) -> Sur
         Surface::AgentPlane => "the Arc services",
         Surface::Graph => "Microsoft Graph",
         Surface::Registry => "the container registry",
+        Surface::Machine => "the instance metadata service",
         Surface::Unknown => "no simulated host",
     };
     let SurfaceRequest { method, host, path, .. } = request;

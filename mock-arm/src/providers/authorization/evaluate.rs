@@ -60,12 +60,12 @@ fn allows(role: &str, action: &str) -> bool {
 
 /// The caller's object id: that of the principal, for an application of the profile.
 fn object_id(call: &Call<'_>) -> Uuid {
-    call.profile.principal(&call.actor.id.to_string()).map_or(call.actor.id, |principal| principal.object_id)
+    call.profile.member(call.actor.id).map_or(call.actor.id, |(object, _)| object)
 }
 
 fn may(call: &Call<'_>, action: &str, scope: &str, txn: &Txn<'_>) -> bool {
-    let granted = call.profile.principal(&call.actor.id.to_string()).is_some_and(|principal| {
-        principal.roles.iter().any(|grant| within(scope, &grant.scope) && allows(&grant.role, action))
+    let granted = call.profile.member(call.actor.id).is_some_and(|(_, roles)| {
+        roles.iter().any(|grant| within(scope, &grant.scope) && allows(&grant.role, action))
     });
     let object = object_id(call).to_string();
     let delay = Duration::from_secs(call.profile.permission_delay_seconds);

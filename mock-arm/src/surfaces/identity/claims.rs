@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::profile::User;
+
 /// How long a token lives, in seconds of wall time: what Entra ID grants applications for Resource Manager.
 pub const TOKEN_LIFE: i64 = 3599;
 
@@ -17,9 +19,11 @@ pub enum Proof {
     Secret,
     /// By a signed assertion.
     Certificate,
+    /// Not at all: a person uses a public client.
+    None,
 }
 
-/// The claims of a version 1.0 access token for an application or a managed identity. Times are seconds of wall time
+/// The claims of a version 1.0 access token for an application, a managed identity or a person. Times are seconds of wall time
 /// since 1970. Claims that only Microsoft's own services read (`aio`, `rh`, `xms_tcdt`, …) are not modelled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
@@ -35,15 +39,15 @@ pub struct Claims {
     pub exp: i64,
     /// Application (client) id.
     pub appid: Uuid,
-    /// `1` for a secret, `2` for a certificate.
+    /// `1` for a secret, `2` for a certificate, `0` for a public client.
     pub appidacr: String,
     /// The identity provider: the issuer.
     pub idp: String,
-    /// `app`.
+    /// `app` or `user`.
     pub idtyp: String,
-    /// Object id of the service principal.
+    /// Object id of the service principal or of the person.
     pub oid: Uuid,
-    /// The object id again.
+    /// The object id again; Entra ID derives a person's from it.
     pub sub: Uuid,
     /// The tenant.
     pub tid: Uuid,
@@ -55,6 +59,18 @@ pub struct Claims {
     /// ARM id of the resource whose managed identity this is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub xms_mirid: Option<String>,
+    /// What the application may do for a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scp: Option<String>,
+    /// A person's display name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// A person's name to log in with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upn: Option<String>,
+    /// The same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unique_name: Option<String>,
 }
 
 /// Issuer of every access token of a tenant.
@@ -87,6 +103,7 @@ impl Claims {
         let proof = match subject.proof {
             Proof::Secret => "1",
             Proof::Certificate => "2",
+            Proof::None => "0",
         };
         Self {
             aud: audience.into(),
@@ -104,6 +121,24 @@ impl Claims {
             uti: String::new(),
             ver: "1.0".into(),
             xms_mirid: subject.mirid.clone(),
+            scp: None,
+            name: None,
+            upn: None,
+            unique_name: None,
+        }
+    }
+
+    /// The claims of a token for a person who uses the application `appid`.
+    #[must_use]
+    pub fn of_person(tenant: Uuid, appid: Uuid, user: &User, audience: &str, now: Timestamp) -> Self {
+        let subject = Subject { tenant, appid, oid: user.object_id, mirid: None, proof: Proof::None };
+        Self {
+            idtyp: "user".into(),
+            scp: Some("user_impersonation".into()),
+            name: Some(user.name.clone()),
+            upn: Some(user.principal_name.clone()),
+            unique_name: Some(user.principal_name.clone()),
+            ..Self::new(&subject, audience, now)
         }
     }
 }

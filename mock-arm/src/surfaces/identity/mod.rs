@@ -1,15 +1,19 @@
-//! Entra ID: OpenID configuration, instance discovery, published keys, and tokens for service principals and for the
-//! managed identities of connected clusters. Logins of people and federated credentials are refused by name.
+//! Entra ID: OpenID configuration, instance discovery, user realms, published keys, and tokens for service principals, managed
+//! identities and people. Logins of people by a browser's redirects are refused by name.
 
 use super::SurfaceRequest;
 use super::reply::SurfaceReply;
 use crate::world::World;
 
-mod assertion;
 pub mod claims;
+mod devices;
 mod discovery;
 mod grant;
-mod refusal;
+mod page;
+mod public_clients;
+mod realm;
+mod refresh;
+pub(crate) mod refusal;
 pub mod resources;
 mod tenant;
 pub mod tokens;
@@ -25,6 +29,8 @@ enum Route {
     Token(Version),
     Instance,
     Realm,
+    Device(Version),
+    DevicePage,
     NotPosted,
     Unmodelled,
 }
@@ -40,7 +46,10 @@ fn route(method: &http::Method, below: &str) -> Route {
         "oauth2/token" if post => Route::Token(Version::V1),
         "oauth2/v2.0/token" if post => Route::Token(Version::V2),
         "oauth2/token" | "oauth2/v2.0/token" => Route::NotPosted,
-        other if other.starts_with("userrealm/") => Route::Realm,
+        "oauth2/devicecode" if post => Route::Device(Version::V1),
+        "oauth2/v2.0/devicecode" if post => Route::Device(Version::V2),
+        "oauth2/deviceauth" if get || post => Route::DevicePage,
+        other if other.starts_with("userrealm/") && get => Route::Realm,
         _ => Route::Unmodelled,
     }
 }
@@ -51,6 +60,9 @@ pub(crate) async fn answer(world: &World, request: SurfaceRequest<'_>) -> Surfac
         // Nobody logs in here; probes of connectivity take any answer but prefer this one.
         return SurfaceReply::text(404, "");
     }
+    if request.path.trim_end_matches('/').eq_ignore_ascii_case("/device") {
+        return devices::approve(world, request);
+    }
     let (segment, below) = request.path.trim_start_matches('/').split_once('/').unwrap_or((request.path, ""));
     let route = route(request.method, below);
     let refuse = |refusal: Refusal| refusal.reply(world, request);
@@ -58,16 +70,20 @@ pub(crate) async fn answer(world: &World, request: SurfaceRequest<'_>) -> Surfac
     let tenant = match route {
         Route::Instance => return discovery::instance(world, request),
         Route::NotPosted => return refuse(Refusal::NotPosted(request.method.to_string())),
-        Route::Realm => return refuse(Refusal::Realm(request.path.into())),
+        Route::Realm => {
+            return realm::answer(world, below.split_once('/').map_or("", |(_, name)| name));
+        }
+        Route::DevicePage => return devices::approve(world, request),
         Route::Unmodelled => {
             return refuse(Refusal::Interactive(format!("{} {}", request.method, request.path)));
         }
-        Route::Configuration(_) | Route::Keys | Route::Token(_) => tenant,
+        Route::Configuration(_) | Route::Keys | Route::Token(_) | Route::Device(_) => tenant,
     };
     let Some(tenant) = tenant else { return refuse(Refusal::UnknownTenant(segment.into())) };
     match route {
         Route::Configuration(version) => discovery::openid_configuration(&tenant, version, request),
         Route::Token(version) => grant::answer(world, &tenant, version, request).await,
+        Route::Device(version) => devices::begin(world, &tenant, version, request).unwrap_or_else(refuse),
         _ => match world.tokens.jwks().await {
             Ok(keys) => SurfaceReply::json(200, &keys),
             Err(error) => refuse(Refusal::NoKey(error.to_string())),

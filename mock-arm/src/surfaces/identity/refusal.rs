@@ -42,6 +42,36 @@ pub(crate) enum Refusal {
     AssertionTime { now: Timestamp, from: i64, until: i64 },
     /// The assertion was issued by another identity provider.
     Federated { issuer: String, subject: String, audience: String },
+    /// No federated credential has this issuer.
+    FederatedIssuer(String),
+    /// None of this issuer has this subject.
+    FederatedSubject(String),
+    /// None of this subject has this audience.
+    FederatedAudience(String),
+    /// The token is signed by no key of its issuer.
+    FederatedSignature,
+    /// The client secret is past its end.
+    SecretExpired(String),
+    /// Nobody approved the device yet.
+    DevicePending,
+    /// The device code is past its end.
+    DeviceExpired,
+    /// The person said no.
+    DeviceDeclined,
+    /// The device code was traded in before.
+    DeviceRedeemed,
+    /// The device code is none, or another client's.
+    DeviceCode,
+    /// The refresh token is none, or another client's.
+    RefreshToken,
+    /// The refresh token was not used for too long.
+    RefreshExpired { issued: Timestamp },
+    /// Nobody has this name.
+    UnknownUser,
+    /// The password is wrong.
+    Password,
+    /// Passwords are not taken at `common`.
+    PasswordTenant,
     /// The identity certificate behind the assertion is past its expiry.
     CertificateExpired,
     /// The authority of an instance discovery is none of ours.
@@ -50,8 +80,6 @@ pub(crate) enum Refusal {
     NoKey(String),
     /// A page or flow for people.
     Interactive(String),
-    /// What an account name says about its directory: nothing here, so that clients go on to ask for a token.
-    Realm(String),
     /// The token endpoint was not posted to.
     NotPosted(String),
 }
@@ -83,7 +111,7 @@ impl Refusal {
                 "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.".into()
             ),
             Self::Grant(grant) => (400, "unsupported_grant_type", 70003, format!(
-                "The app requested an unsupported grant type '{grant}'. This simulated Entra ID models 'client_credentials' only: log in as a service principal."
+                "The app requested an unsupported grant type '{grant}'. This simulated Entra ID models client credentials, device codes, passwords and refresh tokens."
             )),
             Self::Scope(scope) => (400, "invalid_scope", 70011, format!(
                 "The provided request must include a 'scope' input parameter. The provided value for the input parameter 'scope' is not valid. The scope {scope} is not valid."
@@ -112,17 +140,59 @@ impl Refusal {
                 second(*from), second(*until)
             )),
             Self::Federated { issuer, subject, audience } => (400, "invalid_request", 70021, format!(
-                "No matching federated identity record found for presented assertion. Assertion Issuer: '{issuer}'. Assertion Subject: '{subject}'. Assertion Audience: '{audience}'. This simulated Entra ID models no federated credentials."
+                "No matching federated identity record found for presented assertion. Assertion Issuer: '{issuer}'. Assertion Subject: '{subject}'. Assertion Audience: '{audience}'."
             )),
+            Self::FederatedIssuer(issuer) => (401, "invalid_client", 700_211, format!(
+                "No matching federated identity record found for presented assertion issuer '{issuer}'. Check your federated identity credential Subject, Audience and Issuer against the presented assertion."
+            )),
+            Self::FederatedSubject(subject) => (401, "invalid_client", 700_213, format!(
+                "No matching federated identity record found for presented assertion subject '{subject}'. Check your federated identity credential Subject, Audience and Issuer against the presented assertion."
+            )),
+            Self::FederatedAudience(audience) => (401, "invalid_client", 700_212, format!(
+                "No matching federated identity record found for presented assertion audience '{audience}'. Check your federated identity credential Subject, Audience and Issuer against the presented assertion."
+            )),
+            Self::FederatedSignature => (401, "invalid_client", 50013,
+                "Assertion failed signature validation. [Reason - The key was not found.]".into()
+            ),
+            Self::SecretExpired(app) => (401, "invalid_client", 7_000_222, format!(
+                "The provided client secret keys for app '{app}' are expired. Visit the Azure portal to create new keys for your app, or consider using certificate credentials for added security."
+            )),
+            Self::DevicePending => (400, "authorization_pending", 70016,
+                "OAuth 2.0 device flow error. Authorization is pending. Continue polling.".into()
+            ),
+            Self::DeviceExpired => (400, "expired_token", 70020,
+                "The provided value for the input parameter 'device_code' is not valid. This device code has expired.".into()
+            ),
+            Self::DeviceDeclined => (400, "authorization_declined", 65004,
+                "User declined to consent to access the app.".into()
+            ),
+            Self::DeviceRedeemed => (400, "invalid_grant", 54005,
+                "OAuth2 Authorization code was already redeemed, please retry with a new valid code or use an existing refresh token.".into()
+            ),
+            Self::DeviceCode => (400, "bad_verification_code", 70018,
+                "The provided value for the input parameter 'device_code' is not valid.".into()
+            ),
+            Self::RefreshToken => (400, "invalid_grant", 9_002_313,
+                "Invalid request. Request is malformed or invalid.".into()
+            ),
+            Self::RefreshExpired { issued } => (400, "invalid_grant", 700_082, format!(
+                "The refresh token has expired due to inactivity. The token was issued on {issued:.7} and was inactive for 90.00:00:00."
+            )),
+            Self::UnknownUser => (400, "invalid_grant", 50034,
+                "The user account does not exist in the directory. To sign into this application, the account must be added to the directory.".into()
+            ),
+            Self::Password => (400, "invalid_grant", 50126,
+                "Error validating credentials due to invalid username or password.".into()
+            ),
+            Self::PasswordTenant => (400, "invalid_request", 9_001_023,
+                "The grant type is not supported over the /common or /consumers endpoints. Please use the /organizations or tenant-specific endpoint.".into()
+            ),
             Self::UnknownInstance => (400, "invalid_instance", 50049, "Unknown or invalid instance.".into()),
             Self::NoKey(reason) => (503, "temporarily_unavailable", 90033, format!(
                 "A transient error has occurred. Please try again. ({reason})"
             )),
             Self::Interactive(path) => (400, "unsupported_response_type", 700_054, format!(
-                "'{path}' is a flow that this simulated Entra ID does not model. Log in as a service principal instead."
-            )),
-            Self::Realm(path) => (404, "invalid_request", 90002, format!(
-                "'{path}': this simulated Entra ID has no accounts of people. Log in as a service principal instead."
+                "'{path}' is a flow that this simulated Entra ID does not model. Log in as a service principal or with a device code instead."
             )),
             Self::NotPosted(method) => (400, "invalid_request", 900_561, format!(
                 "The endpoint only accepts POST requests. Received a {method} request."

@@ -10,9 +10,12 @@ pub const ARM_AUDIENCES: [&str; 4] = [
     "https://management.azure.com",
 ];
 
+/// Microsoft Graph, for which a person's token is when no resource is named.
+pub(crate) const GRAPH: &str = "https://graph.microsoft.com";
+
 /// Audiences of Microsoft Graph.
 const GRAPH_AUDIENCES: [&str; 3] =
-    ["https://graph.microsoft.com", "https://graph.microsoft.com/", "00000003-0000-0000-c000-000000000000"];
+    [GRAPH, "https://graph.microsoft.com/", "00000003-0000-0000-c000-000000000000"];
 
 /// Other resources that onboarding asks tokens for: the application behind cluster connect, and the notification
 /// service of the agents. The services themselves are not modelled yet.

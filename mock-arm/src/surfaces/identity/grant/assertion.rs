@@ -4,25 +4,41 @@ use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde::Deserialize;
 
-use super::refusal::Refusal;
+use super::super::refusal::Refusal;
+use super::federated;
+use crate::profile::FederatedCredential;
 
 /// How far an assertion's times may lie beside our clock, as Entra ID allows.
 const SKEW: i64 = 300;
 
 /// The claims that are looked at. An issuer other than ourselves leaves some of them out.
 #[derive(Debug, Deserialize)]
-struct Claims {
+pub(super) struct Claims {
     #[serde(default)]
-    iss: String,
+    pub(super) iss: String,
     #[serde(default)]
-    sub: String,
+    pub(super) sub: String,
+    #[serde(default, deserialize_with = "first")]
+    pub(super) aud: String,
     #[serde(default)]
-    aud: String,
+    nbf: Option<f64>,
     #[serde(default)]
-    nbf: Option<i64>,
-    #[serde(default)]
-    iat: Option<i64>,
-    exp: i64,
+    iat: Option<f64>,
+    exp: f64,
+}
+
+/// An audience is a text or a list of texts.
+fn first<'de, D: serde::Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Audience {
+        One(String),
+        Many(Vec<String>),
+    }
+    Ok(match Audience::deserialize(from)? {
+        Audience::One(audience) => audience,
+        Audience::Many(audiences) => audiences.into_iter().next().unwrap_or_default(),
+    })
 }
 
 /// What an assertion must be to count.
@@ -33,6 +49,8 @@ pub(crate) struct Expectation<'a> {
     pub(crate) audiences: &'a [String],
     /// Keys of the client; one of them must have signed.
     pub(crate) keys: &'a [DecodingKey],
+    /// Other issuers whose tokens count for the client.
+    pub(crate) federated: &'a [FederatedCredential],
     /// The wall time.
     pub(crate) now: Timestamp,
 }
@@ -51,8 +69,8 @@ fn read(assertion: &str) -> Result<Claims, Refusal> {
 pub(crate) fn check(assertion: &str, expected: &Expectation<'_>) -> Result<(), Refusal> {
     let claims = read(assertion)?;
     if claims.iss != expected.client_id && claims.iss.contains("://") {
-        let Claims { iss: issuer, sub: subject, aud: audience, .. } = claims;
-        return Err(Refusal::Federated { issuer, subject, audience });
+        federated::check(assertion, &claims, expected.federated)?;
+        return timely(&claims, expected.now);
     }
     let same = |id: &str| id.eq_ignore_ascii_case(expected.client_id);
     if !same(&claims.iss) || !same(&claims.sub) {
@@ -64,15 +82,22 @@ pub(crate) fn check(assertion: &str, expected: &Expectation<'_>) -> Result<(), R
     if !expected.keys.iter().any(|key| is_signed_by(assertion, key)) {
         return Err(Refusal::AssertionSignature);
     }
-    let from = claims.nbf.or(claims.iat).unwrap_or(0);
-    let now = expected.now.as_second();
-    if now > claims.exp.saturating_add(SKEW) || now < from.saturating_sub(SKEW) {
-        return Err(Refusal::AssertionTime { now: expected.now, from, until: claims.exp });
+    timely(&claims, expected.now)
+}
+
+fn timely(claims: &Claims, now: Timestamp) -> Result<(), Refusal> {
+    // Some libraries write fractions of seconds, which RFC 7519 allows.
+    let whole = |seconds: f64| (seconds as i64).clamp(0, i64::from(u32::MAX) << 2);
+    let (from, until) = (claims.nbf.or(claims.iat).map_or(0, whole), whole(claims.exp));
+    let second = now.as_second();
+    if second > until.saturating_add(SKEW) || second < from.saturating_sub(SKEW) {
+        return Err(Refusal::AssertionTime { now, from, until });
     }
     Ok(())
 }
 
-fn is_signed_by(assertion: &str, key: &DecodingKey) -> bool {
+/// Whether a token's signature is by this key.
+pub(super) fn is_signed_by(assertion: &str, key: &DecodingKey) -> bool {
     let mut validation = Validation::new(Algorithm::RS256);
     validation.algorithms = vec![Algorithm::RS256, Algorithm::PS256];
     // Times and audience are checked by the caller, against the world's own clock.
