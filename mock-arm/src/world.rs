@@ -11,6 +11,7 @@ use sim_core::pki::Authority;
 use sim_core::seed::Seed;
 
 use crate::profile::Profile;
+use crate::store::buckets::Buckets;
 use crate::surfaces::identity::tokens::TokenService;
 use crate::surfaces::registry;
 
@@ -35,6 +36,8 @@ pub struct World {
     pub profile: Arc<Profile>,
     /// Who issues and checks tokens.
     pub tokens: TokenService,
+    /// How often callers may still ask.
+    pub buckets: Arc<Buckets>,
     /// What the registry has packed.
     pub artefacts: Arc<registry::Cache>,
 }
@@ -75,6 +78,7 @@ impl World {
             authority,
             profile,
             tokens,
+            buckets: Arc::default(),
             artefacts: Arc::default(),
         }
     }

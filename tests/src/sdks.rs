@@ -103,15 +103,16 @@ fn ignored(reason: String) -> Outcome {
     Ok(Completion::ignored_with(reason))
 }
 
-/// One Python program, both ways in.
-fn python(program: PathBuf, script: &str) -> Outcome {
-    let python = match sdk("python") {
-        Ok(folder) => folder.join("bin/python").display().to_string(),
-        Err(reason) => return ignored(reason),
+/// One Python program, both ways in, with one release of the package before the newest.
+fn python(program: PathBuf, script: &str, release: &str) -> Outcome {
+    let (python, older) = match (sdk("python"), sdk("python-releases")) {
+        (Ok(python), Ok(older)) => (python.join("bin/python").display().to_string(), older.join(release)),
+        (Err(reason), _) | (_, Err(reason)) => return ignored(reason),
     };
+    let path = format!("PYTHONPATH={}", older.display());
     for way in WAYS {
         let stage = Stage::new(program.clone(), &[])?;
-        stage.exec(way, &[&python, &source(&format!("python/{script}"))])?;
+        stage.exec(way, &["env", &path, &python, &source(&format!("python/{script}"))])?;
         stage.end()?;
     }
     Ok(Completion::Completed)
@@ -261,9 +262,11 @@ pub fn trials(program: PathBuf) -> Vec<Trial> {
         None => ignored("node is not on PATH".into()),
     };
     vec![
-        trial("python::groups", |program| python(program, "groups.py")),
+        trial("python::groups", |program| python(program, "groups.py", "1.1.0")),
         trial("python::every_release_of_hybridkubernetes", releases),
-        trial("python::a_fresh_subscription_registers_by_itself", |program| python(program, "around.py")),
+        trial("python::a_fresh_subscription_registers_by_itself", |program| {
+            python(program, "around.py", "1.1.0")
+        }),
         trial("python::every_login", |program| logins(program, false)),
         trial("javascript::every_api_version", node),
         trial("java::clusters", java),

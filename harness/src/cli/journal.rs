@@ -18,7 +18,7 @@ Examples:
   dryarc journal
   dryarc journal --follow
   dryarc journal --kind request --text connectedClusters
-  dryarc journal --unmatched                 hosts that were refused
+  dryarc journal --unmatched                 hosts and requests that nobody answers
   dryarc journal --output json > journal.json")]
 pub(super) struct Journal {
     /// Keep printing what happens, until Ctrl-C
@@ -36,7 +36,7 @@ pub(super) struct Journal {
     /// Only events behind this position
     #[arg(long, value_name = "N")]
     after: Option<u64>,
-    /// Only hosts that are neither simulated nor allowed
+    /// Only requests that nobody answered as meant, with the nearest that somebody would, and what differs
     #[arg(long, conflicts_with = "kind")]
     unmatched: bool,
     /// The form of the output; with --follow, json is one event per line
@@ -52,6 +52,11 @@ impl Journal {
 
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let control = context.control()?;
+        if self.unmatched && !self.follow {
+            let events: Vec<Value> = control.get("/v1/journal/unmatched").await?;
+            show(self.output, &json!(events), || events.iter().map(explained).collect())?;
+            return Ok(Exit::Ok);
+        }
         if !self.follow {
             let events: Vec<Event> = control.get(&self.path()).await?;
             show(self.output, &json!(events), || events.iter().map(people).collect())?;
@@ -90,6 +95,16 @@ impl Journal {
         let query: Vec<String> = wanted.into_iter().filter_map(pair).collect();
         format!("/v1/journal?{}", query.join("&"))
     }
+}
+
+/// An event with what it came near.
+fn explained(unmatched: &Value) -> String {
+    let mut line =
+        serde_json::from_value::<Event>(unmatched.clone()).map(|event| people(&event)).unwrap_or_default();
+    if let (Some(nearest), Some(differs)) = (unmatched["nearest"].as_str(), unmatched["differs"].as_str()) {
+        line.push_str(&format!("  nearest: {nearest}; {differs}\n"));
+    }
+    line
 }
 
 fn people(event: &Event) -> String {

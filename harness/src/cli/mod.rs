@@ -29,6 +29,7 @@ mod logs;
 mod man;
 mod offboard;
 mod onboard;
+mod operation;
 pub mod output;
 mod pod_logs;
 mod provider;
@@ -37,6 +38,7 @@ mod relay;
 mod remote;
 mod screen;
 mod signals;
+mod snapshot;
 pub mod span;
 mod status;
 mod up;
@@ -122,8 +124,11 @@ enum Command {
     Cluster(cluster::ClusterCommand),
     Clock(clock::Clock),
     Provider(provider::Provider),
+    Operation(operation::Operation),
     Fault(fault::Fault),
     Journal(journal::Journal),
+    Snapshot(snapshot::Snapshot),
+    Reset(snapshot::Reset),
     Doctor(doctor::Doctor),
     Completions(completions::Completions),
     Man(man::Man),
@@ -255,8 +260,11 @@ async fn simple(command: Command, context: &Context) -> Result<Exit, CliError> {
         Command::List(list) => list.run(context).await,
         Command::Clock(clock) => clock.run(context).await,
         Command::Provider(provider) => provider.run(context).await,
+        Command::Operation(operation) => operation.run(context).await,
         Command::Fault(fault) => fault.run(context).await,
         Command::Journal(journal) => journal.run(context).await,
+        Command::Snapshot(snapshot) => snapshot.run(context).await,
+        Command::Reset(reset) => reset.run(context).await,
         Command::Quickstart(_)
         | Command::Up(_)
         | Command::Exec(_)

@@ -49,6 +49,9 @@ pub(super) struct WorldArgs {
     /// Use this secret for the service principal
     #[arg(long, env = "DRYARC_CLIENT_SECRET", value_name = "TEXT", hide_env_values = true)]
     client_secret: Option<String>,
+    /// Refuse API versions that a type does not list, instead of serving the nearest one
+    #[arg(long, env = "DRYARC_STRICT")]
+    strict: bool,
     /// Let this host through to the real network, by your own proxy if you have one (NAME, *.SUFFIX; repeatable)
     #[arg(long, env = "DRYARC_ALLOW", value_name = "HOST", value_delimiter = ',')]
     allow: Vec<String>,
@@ -162,6 +165,7 @@ impl WorldArgs {
     }
 
     fn overlay(&self, cloud: &mut mock_arm::profile::Profile) {
+        cloud.strict |= self.strict;
         if let Some(tenant) = self.tenant {
             cloud.tenant.id = tenant;
         }

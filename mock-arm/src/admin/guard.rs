@@ -74,6 +74,6 @@ fn check(token: &str, headers: &HeaderMap) -> Result<(), Problem> {
 async fn unknown(request: Request) -> Problem {
     Problem::not_found(
         format!("the control API has nothing at {} {}", request.method(), request.uri().path()),
-        "its routes are under /v1: clock, journal, faults, providers, operations, seed",
+        "its routes are under /v1: clock, journal, faults, providers, operations, snapshot, reset, seed; /v1/openapi.json describes them",
     )
 }

@@ -5,14 +5,17 @@
 //! that an `advance` can wait for quiet.
 
 mod clock;
+pub mod description;
 mod faults;
 pub mod guard;
 mod journal;
 mod operations;
 pub mod problem;
 mod providers;
+mod snapshot;
+mod unmatched;
 
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
@@ -20,6 +23,9 @@ use serde_json::{Value, json};
 pub use guard::{VERSION, VERSION_HEADER, guarded};
 
 use crate::world::World;
+
+/// How long a snapshot may be, in bytes.
+const SNAPSHOT_LIMIT: usize = 1 << 30;
 
 /// The routes of `world`, to be merged into a server. They have no fallback of their own.
 ///
@@ -32,12 +38,16 @@ use crate::world::World;
 /// | `GET`, `POST`, `DELETE /v1/faults`, `DELETE /v1/faults/{id}` | fault rules |
 /// | `GET /v1/providers`, `GET`, `PUT /v1/providers/{namespace}` | registration: `{"delaySeconds","outcome","state"}` |
 /// | `GET /v1/operations`, `GET /v1/operations/{id}`, `POST /v1/operations/{id}/{advance,fail,cancel}` | long-running operations |
+/// | `GET /v1/journal/unmatched` | requests that nobody answered as meant, with the nearest and what differs |
+/// | `GET`, `PUT /v1/snapshot`, `POST /v1/reset` | everything that is stored |
+/// | `GET /v1/openapi.json` | the description of these routes |
 /// | `GET /v1/seed` | the seed |
 pub fn router(world: World) -> Router {
     Router::new()
         .route("/v1/clock", get(clock::read).put(clock::set))
         .route("/v1/clock/advance", post(clock::advance))
         .route("/v1/journal", get(journal::read))
+        .route("/v1/journal/unmatched", get(unmatched::list))
         .route("/v1/faults", get(faults::list).post(faults::add).delete(faults::clear))
         .route("/v1/faults/{id}", axum::routing::delete(faults::remove))
         .route("/v1/providers", get(providers::list))
@@ -46,6 +56,12 @@ pub fn router(world: World) -> Router {
         .route("/v1/operations/{id}", get(operations::read))
         .route("/v1/operations/{id}/{action}", post(operations::act))
         .route("/v1/seed", get(seed))
+        .route(
+            "/v1/snapshot",
+            get(snapshot::save).put(snapshot::load).layer(DefaultBodyLimit::max(SNAPSHOT_LIMIT)),
+        )
+        .route("/v1/reset", post(snapshot::reset))
+        .route("/v1/openapi.json", get(description::read))
         .method_not_allowed_fallback(problem::method_not_allowed)
         .with_state(world)
 }
@@ -54,5 +70,7 @@ async fn seed(State(world): State<World>) -> Json<Value> {
     Json(json!({"seed": world.seed}))
 }
 
+#[cfg(test)]
+mod description_tests;
 #[cfg(test)]
 mod tests;

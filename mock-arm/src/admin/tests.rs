@@ -14,7 +14,7 @@ use super::*;
 use crate::lro::{self, Draft, seconds};
 use crate::profile::{Profile, Style};
 
-fn world() -> World {
+pub(super) fn world() -> World {
     World::for_tests(Profile::default())
 }
 
@@ -30,7 +30,7 @@ fn request(method: &str, path: &str, body: &str) -> Request<Body> {
         .unwrap()
 }
 
-async fn call(world: &World, method: &str, path: &str, body: &str) -> (u16, Value) {
+pub(super) async fn call(world: &World, method: &str, path: &str, body: &str) -> (u16, Value) {
     let response = send(&router(world.clone()), request(method, path, body)).await;
     let status = response.status().as_u16();
     let bytes = response.into_body().collect().await.unwrap().to_bytes();

@@ -40,7 +40,8 @@ impl Front {
     #[must_use]
     pub fn new(world: World, registry: Registry) -> Self {
         let ids = world.seed.stream("arm/request");
-        Self { world, registry, ids, stamp: ids::Stamp::default(), throttle: throttle::Throttle::default() }
+        let throttle = throttle::Throttle::new(world.buckets.clone());
+        Self { world, registry, ids, stamp: ids::Stamp::default(), throttle }
     }
 
     fn stamp(&self, wall: jiff::Timestamp) -> Arc<str> {

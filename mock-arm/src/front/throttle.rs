@@ -1,10 +1,9 @@
 //! How often callers may ask: token buckets per subscription, principal and kind of request (Azure documentation of 2024,
 //! error texts from reports).
 //!
-//! Buckets live beside the ledger: a world that is loaded from a snapshot starts with full ones.
+//! A bucket that is not there yet is full.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use jiff::Timestamp;
@@ -13,66 +12,38 @@ use uuid::Uuid;
 use crate::profile::{Bucket, Throttling};
 use crate::providers::refusal::{Kind, Refusal};
 use crate::providers::seam::Verb;
+use crate::store::buckets::{Buckets, Class, Key, Level};
 
 /// How much bigger the bucket of all principals together is.
 const TOGETHER: u32 = 15;
 
-/// What a request counts as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Class {
-    Read,
-    Write,
-    Delete,
-}
-
-impl Class {
-    fn of(verb: Verb) -> Self {
-        match verb {
-            Verb::Get | Verb::Head => Self::Read,
-            Verb::Delete => Self::Delete,
-            Verb::Put | Verb::Patch | Verb::Post => Self::Write,
-        }
-    }
-
-    fn word(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Write => "write",
-            Self::Delete => "delete",
-        }
-    }
-
-    fn limit(self, limits: &Throttling) -> Bucket {
-        match self {
-            Self::Read => limits.reads,
-            Self::Write => limits.writes,
-            Self::Delete => limits.deletes,
-        }
+fn class_of(verb: Verb) -> Class {
+    match verb {
+        Verb::Get | Verb::Head => Class::Read,
+        Verb::Delete => Class::Delete,
+        Verb::Put | Verb::Patch | Verb::Post => Class::Write,
     }
 }
 
-/// Whose bucket: of a subscription or (nil) the tenant, and of a principal or (none) all of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Key {
-    scope: Uuid,
-    principal: Option<Uuid>,
-    class: Class,
+fn word(class: Class) -> &'static str {
+    match class {
+        Class::Read => "read",
+        Class::Write => "write",
+        Class::Delete => "delete",
+    }
 }
 
-/// What a bucket holds, in thousandths of a request, and since when.
-#[derive(Debug, Clone, Copy)]
-struct Level {
-    millis: u64,
-    at: Timestamp,
+fn limit(class: Class, limits: &Throttling) -> Bucket {
+    match class {
+        Class::Read => limits.reads,
+        Class::Write => limits.writes,
+        Class::Delete => limits.deletes,
+    }
 }
 
-/// All buckets of a cloud.
-#[derive(Debug, Default)]
-pub(super) struct Throttle {
-    levels: Mutex<HashMap<Key, Level>>,
-    /// Per permission and principal: how many requests since when.
-    counts: Mutex<HashMap<(String, Uuid), (u32, Timestamp)>>,
-}
+/// Counts requests in the world's buckets.
+#[derive(Debug)]
+pub(super) struct Throttle(Arc<Buckets>);
 
 /// What is left after a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,6 +82,11 @@ fn take(level: &mut Level, bucket: Bucket, now: Timestamp) -> Result<u64, u64> {
 }
 
 impl Throttle {
+    /// Counts in these.
+    pub(super) fn new(buckets: Arc<Buckets>) -> Self {
+        Self(buckets)
+    }
+
     /// Counts a request.
     ///
     /// # Errors
@@ -121,14 +97,14 @@ impl Throttle {
         asked: Asked<'_>,
         now: Timestamp,
     ) -> Result<Quota, Refusal> {
-        let class = Class::of(asked.verb);
+        let class = class_of(asked.verb);
         let scope = asked.subscription.and_then(|id| Uuid::try_parse(id).ok()).unwrap_or_default();
-        let own = class.limit(limits);
+        let own = limit(class, limits);
         let together = Bucket {
             size: own.size.saturating_mul(TOGETHER),
             per_second: own.per_second.saturating_mul(TOGETHER),
         };
-        let mut levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut levels = self.0.levels();
         let mut left = |principal, bucket: Bucket| {
             let full = Level { millis: u64::from(bucket.size) * 1000, at: now };
             take(levels.entry(Key { scope, principal, class }).or_insert(full), bucket, now)
@@ -154,8 +130,8 @@ impl Throttle {
         now: Timestamp,
     ) -> Result<(), Refusal> {
         let (Some(limit), Some([namespace, kind])) = (limits.provider, asked.provided) else { return Ok(()) };
-        let permission = format!("{namespace}/{kind}/{}", class.word()).to_ascii_lowercase();
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let permission = format!("{namespace}/{kind}/{}", word(class)).to_ascii_lowercase();
+        let mut counts = self.0.counts();
         let (count, since) = counts.entry((permission, asked.principal)).or_insert((0, now));
         let passed = u32::try_from(now.duration_since(*since).as_secs()).unwrap_or(0);
         if passed >= limit.seconds {
@@ -170,7 +146,7 @@ impl Throttle {
         let text = format!(
             "Number of requests for action '{namespace}/{kind}/{}' exceeded the limit of '{}' for time interval \
              '{:02}:{:02}:{seconds:02}'. Please try again after '{after}' seconds.",
-            class.word(),
+            word(class),
             limit.requests,
             minutes / 60,
             minutes % 60,
@@ -185,7 +161,7 @@ fn refusal(limits: &Throttling, code: &'static str, text: String, after: u64) ->
 }
 
 fn throttled(limits: &Throttling, asked: Asked<'_>, class: Class, after: u64) -> Refusal {
-    let (word, actor) = (class.word(), asked.principal);
+    let (word, actor) = (word(class), asked.principal);
     let (code, whose) = match asked.subscription {
         Some(id) => ("SubscriptionRequestsThrottled", format!("subscription '{id}'")),
         None => ("TenantRequestsThrottled", "the tenant".to_owned()),
@@ -266,7 +242,7 @@ mod tests {
 
     #[test]
     fn a_bucket_empties_and_fills_again() {
-        let throttle = Throttle::default();
+        let throttle = Throttle::new(Arc::default());
         let count = |seconds| throttle.count(&limits(), asked(Verb::Get), at(seconds));
         assert_eq!(count(0).map(|quota| (quota.own, quota.together)), Ok((1, 29)));
         assert_eq!(count(0).map(|quota| quota.own), Ok(0));
@@ -286,7 +262,7 @@ mod tests {
 
     #[test]
     fn nobody_is_refused_unless_limits_are_enforced() {
-        let throttle = Throttle::default();
+        let throttle = Throttle::new(Arc::default());
         let limits = Throttling { enforced: false, ..limits() };
         let counted: Vec<u64> =
             (0..4).map(|_| throttle.count(&limits, asked(Verb::Put), at(0)).unwrap().own).collect();
@@ -295,7 +271,7 @@ mod tests {
 
     #[test]
     fn a_provider_counts_for_itself_and_may_keep_the_time_to_itself() {
-        let throttle = Throttle::default();
+        let throttle = Throttle::new(Arc::default());
         let limits = Throttling {
             enforced: true,
             provider: Some(ProviderLimit { requests: 1, seconds: 300 }),

@@ -128,7 +128,8 @@ pub struct Profile {
     pub permissions: Permissions,
     /// World seconds until a role assignment, or its removal, takes effect.
     pub permission_delay_seconds: u64,
-    /// World seconds by which lists lag behind writes; zero means that a list shows what was written.
+    /// World seconds for which lists do not show a new resource yet; zero means that a list shows what was written. What is
+    /// deleted leaves lists at once.
     pub list_lag_seconds: u64,
     /// The agents' release.
     pub release: Release,

@@ -273,8 +273,19 @@ pub(super) fn list(
         let rest = if scattered { rest.split_once('/').map_or("", |(_, rest)| rest) } else { rest };
         rest.strip_prefix(tail.as_str()).is_some_and(|name| !name.contains('/'))
     };
-    let rows = txn.rows(RESOURCES, &prefix).filter(|(key, _)| ours(key));
+    let rows = txn.rows(RESOURCES, &prefix).filter(|(key, row)| ours(key) && is_listed(call, row));
     page(call.query, rows.map(|(key, row)| (key, Arc::new(shown(row))))).map(Reply::Page)
+}
+
+/// Whether lists show a resource yet: where the profile has them lag, one that was made a moment ago is missing.
+pub(super) fn is_listed(call: &Call<'_>, row: &Row) -> bool {
+    let lag = std::time::Duration::from_secs(call.profile.list_lag_seconds);
+    if lag.is_zero() {
+        return true;
+    }
+    let made = resources::resource(row).pointer("/systemData/createdAt").and_then(Value::as_str);
+    let made = made.and_then(|made| made.parse::<jiff::Timestamp>().ok());
+    made.is_none_or(|made| sim_core::clock::later(made, lag) <= call.now)
 }
 
 /// A list that is always complete.

@@ -3,6 +3,7 @@
 //! Keys are lower case, because ARM compares names without case; the rows keep the casing the caller last used. Every
 //! row is JSON that a snapshot can hold.
 
+pub mod buckets;
 pub mod groups;
 pub mod identities;
 pub mod registrations;

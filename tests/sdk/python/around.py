@@ -1,6 +1,7 @@
 """azure-mgmt-kubernetesconfiguration and azure-mgmt-extendedlocation on a connected cluster.
 
-No namespace was registered before: the libraries register them when the cloud says so, as they do in a fresh subscription.
+No namespace was registered before: the libraries register them when the cloud says so, as they do in a fresh subscription. Releases
+that stream their replies (azure-mgmt-hybridkubernetes from 1.2.0b2 on) do not see what the cloud says, so that an older one is used.
 """
 
 import base64
@@ -24,7 +25,7 @@ resources.resource_groups.create_or_update("around", {"location": "eastus"})
 public = rsa.generate_private_key(public_exponent=65537, key_size=4096).public_key()
 key = base64.b64encode(public.public_bytes(Encoding.DER, PublicFormat.PKCS1)).decode()
 clusters = ConnectedKubernetesClient(login, SUBSCRIPTION, **options).connected_cluster
-cluster = clusters.begin_create_or_replace(
+cluster = clusters.begin_create(
     "around",
     "c",
     {"location": "eastus", "identity": {"type": "SystemAssigned"}, "properties": {"agentPublicKeyCertificate": key}},
@@ -46,6 +47,10 @@ extension = extensions.begin_create(
 ).result()
 check(extension.provisioning_state == "Succeeded", extension.provisioning_state)
 check([one.name for one in extensions.list(*place)] == ["flux"], "the list shows it")
+
+resources.providers.register("Microsoft.ExtendedLocation")
+while resources.providers.get("Microsoft.ExtendedLocation").registration_state != "Registered":
+    pass
 
 locations = CustomLocations(login, SUBSCRIPTION, **options).custom_locations
 location = locations.begin_create_or_update(

@@ -8,6 +8,7 @@ use sim_core::ledger::Txn;
 use super::super::page::{Filter, page};
 use super::super::refusal::Refusal;
 use super::super::seam::{Call, Reply};
+use super::super::tracked;
 use crate::store::{RESOURCES, Rows, groups, resources};
 
 /// What the list shows of a resource. `$expand` adds three more members, as clients ask for them by name.
@@ -49,7 +50,9 @@ pub(super) fn list(
     let filter = Filter::of(call.query)?;
     let expand = call.query.get("$expand").unwrap_or_default();
     let prefix = resources::prefix(subscription, group);
-    let rows = txn.rows(RESOURCES, &prefix).filter(|(_, row)| filter.accepts(resources::resource(row)));
+    let rows = txn
+        .rows(RESOURCES, &prefix)
+        .filter(|(_, row)| tracked::is_listed(call, row) && filter.accepts(resources::resource(row)));
     let items = rows.map(|(key, row)| (key, Arc::new(summary(resources::resource(row), expand))));
     page(call.query, items).map(Reply::Page)
 }

@@ -238,3 +238,29 @@ fn conditions_follow_the_table_of_the_contract() {
     assert_eq!(status(&mut cloud, Verb::Put, matches(etag)), "Precondition");
     assert_eq!(status(&mut cloud, Verb::Delete, matches("*")), "Accepted");
 }
+
+#[test]
+fn lists_lag_behind_creations_where_the_profile_says_so() {
+    let registered = Registration { registered: true, ..Registration::default() };
+    let mut cloud = Cloud::new(Profile {
+        registration: [("*".to_owned(), registered)].into(),
+        list_lag_seconds: 30,
+        ..Profile::default()
+    });
+    cloud.ok(Verb::Put, "/resourceGroups/g", json!({"location": "eastus"}));
+    put(&cloud);
+    let lists = [
+        cloud.path("/resourceGroups/g/resources"),
+        cloud.path("/resourceGroups/g/providers/Microsoft.Kubernetes/connectedClusters"),
+    ];
+    let lengths = |cloud: &Cloud| {
+        lists.each_ref().map(|url| {
+            let Reply::Page(page) = cloud.call_as(Verb::Get, url, VERSION, None).unwrap() else { panic!() };
+            page.items.len()
+        })
+    };
+    assert_eq!(lengths(&cloud), [0, 0]);
+    assert_eq!(cloud.get(&cloud.cluster())["name"], "C-1", "it can be read at once");
+    cloud.pass(30);
+    assert_eq!(lengths(&cloud), [1, 1]);
+}
