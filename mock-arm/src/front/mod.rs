@@ -7,6 +7,8 @@ mod authn;
 mod body;
 mod chain;
 mod faults;
+#[cfg(test)]
+mod hostile_tests;
 mod ids;
 pub mod listener;
 mod reading;

@@ -16,23 +16,23 @@ use crate::profile::{Authentication, Bucket, Profile, Throttling};
 use crate::providers::Registry;
 use crate::world::World;
 
-struct Client {
-    world: World,
-    router: Router,
+pub(super) struct Client {
+    pub(super) world: World,
+    pub(super) router: Router,
 }
 
 impl Client {
-    fn new(authentication: Authentication) -> Self {
+    pub(super) fn new(authentication: Authentication) -> Self {
         Self::with(Profile { authentication, ..Profile::default() })
     }
 
-    fn with(profile: Profile) -> Self {
+    pub(super) fn with(profile: Profile) -> Self {
         let world = World::for_tests(profile);
         let front = Front::new(world.clone(), Registry::default());
         Self { router: router(Arc::new(front)), world }
     }
 
-    fn open() -> Self {
+    pub(super) fn open() -> Self {
         Self::new(Authentication::None)
     }
 
@@ -49,7 +49,7 @@ impl Client {
         self.router.clone().oneshot(request).await.unwrap()
     }
 
-    async fn group(&self) -> Response<axum::body::Body> {
+    pub(super) async fn group(&self) -> Response<axum::body::Body> {
         self.send(
             "PUT",
             "/subscriptions/{s}/resourcegroups/g?api-version=2024-11-01",
@@ -68,11 +68,11 @@ impl Client {
     }
 }
 
-async fn json_of(response: Response<axum::body::Body>) -> Value {
+pub(super) async fn json_of(response: Response<axum::body::Body>) -> Value {
     serde_json::from_slice(&response.into_body().collect().await.unwrap().to_bytes()).unwrap_or_default()
 }
 
-async fn code(response: Response<axum::body::Body>) -> (u16, String) {
+pub(super) async fn code(response: Response<axum::body::Body>) -> (u16, String) {
     let status = response.status().as_u16();
     (status, json_of(response).await["error"]["code"].as_str().unwrap_or_default().to_owned())
 }

@@ -23,6 +23,10 @@ pub(crate) struct Served {
     pub(crate) rate: f64,
     /// Processor time of the server's thread per request, in microseconds; 0 where the system does not tell.
     pub(crate) cost: f64,
+    /// Median of the time to the answer, in microseconds.
+    pub(crate) p50: f64,
+    /// The time that one answer in a hundred exceeds, in microseconds.
+    pub(crate) p99: f64,
 }
 
 impl Served {
@@ -31,11 +35,16 @@ impl Served {
         let rounds = f64::from(u32::try_from(ROUNDS).unwrap_or(1));
         self.rate += round.rate / rounds;
         self.cost += round.cost / rounds;
+        self.p50 += round.p50 / rounds;
+        self.p99 += round.p99 / rounds;
     }
 }
 
 /// The fake cloud and the bare handler.
 pub(crate) struct Compared {
+    pub(crate) what: &'static str,
+    /// The least share of the bare handler's rate, in percent.
+    pub(crate) least: f64,
     pub(crate) subject: Served,
     pub(crate) floor: Served,
 }
@@ -57,19 +66,27 @@ fn run_nanos(name: &str) -> f64 {
 }
 
 const CONNECTIONS: usize = 8;
-const ROUNDS: usize = 6;
-const ROUND: Duration = Duration::from_secs(2);
+const ROUNDS: usize = 4;
+const ROUND: Duration = Duration::from_secs(1);
 
-type Requests = SendRequest<Full<Bytes>>;
+pub(crate) type Requests = SendRequest<Full<Bytes>>;
 
-struct Target {
-    address: SocketAddr,
-    path: String,
-    token: String,
+#[derive(Clone)]
+pub(crate) struct Target {
+    pub(crate) address: SocketAddr,
+    pub(crate) method: &'static str,
+    pub(crate) path: String,
+    pub(crate) body: String,
+    pub(crate) token: String,
 }
 
 impl Target {
-    fn request(&self, method: &str, path: &str, body: &str) -> Result<hyper::Request<Full<Bytes>>, String> {
+    pub(crate) fn request(
+        &self,
+        method: &str,
+        path: &str,
+        body: &str,
+    ) -> Result<hyper::Request<Full<Bytes>>, String> {
         let mut request = hyper::Request::builder()
             .method(method)
             .uri(path)
@@ -87,7 +104,7 @@ impl Target {
     }
 }
 
-async fn connect(target: &Target, tls: &Arc<ClientConfig>) -> Result<Requests, String> {
+pub(crate) async fn connect(target: &Target, tls: &Arc<ClientConfig>) -> Result<Requests, String> {
     let stream = TcpStream::connect(target.address).await.map_err(|error| error.to_string())?;
     stream.set_nodelay(true).map_err(|error| error.to_string())?;
     let name = target.address.ip().into();
@@ -100,12 +117,19 @@ async fn connect(target: &Target, tls: &Arc<ClientConfig>) -> Result<Requests, S
     Ok(sender)
 }
 
-async fn fetch(sender: &mut Requests, request: hyper::Request<Full<Bytes>>) -> Result<(u16, Bytes), String> {
+pub(crate) async fn fetch(
+    sender: &mut Requests,
+    request: hyper::Request<Full<Bytes>>,
+) -> Result<(u16, Bytes), String> {
     sender.ready().await.map_err(|error| error.to_string())?;
     let response = sender.send_request(request).await.map_err(|error| error.to_string())?;
     let status = response.status().as_u16();
     let body = response.into_body().collect().await.map_err(|error| error.to_string())?.to_bytes();
     Ok((status, body))
+}
+
+fn size(all: &[f64]) -> f64 {
+    f64::from(u32::try_from(all.len()).unwrap_or(u32::MAX))
 }
 
 /// One round.
@@ -118,37 +142,54 @@ async fn round(target: &Arc<Target>, tls: &Arc<ClientConfig>) -> Result<Served, 
         workers.spawn(async move {
             let mut sender = connect(&target, &tls).await?;
             let watch = clock.stopwatch();
-            let mut count = 0u32;
+            let mut micros = Vec::new();
             while watch.elapsed() < ROUND {
-                let request = target.request("GET", &target.path, "")?;
+                let request = target.request(target.method, &target.path, &target.body)?;
+                let begun = watch.elapsed();
                 let (status, _) = fetch(&mut sender, request).await?;
-                if status != 200 {
-                    return Err(format!("GET {} answered {status}", target.path));
+                if !(200..300).contains(&status) {
+                    return Err(format!("{} {} answered {status}", target.method, target.path));
                 }
-                count += 1;
+                micros.push((watch.elapsed() - begun).as_secs_f64() * 1e6);
             }
-            Ok::<_, String>((f64::from(count), watch.elapsed().as_secs_f64()))
+            Ok::<_, String>((micros, watch.elapsed().as_secs_f64()))
         });
     }
-    let (mut rate, mut requests) = (0.0, 0.0);
+    let (mut rate, mut all) = (0.0, Vec::new());
     while let Some(done) = workers.join_next().await {
-        let (count, seconds) = done.map_err(|error| error.to_string())??;
-        rate += count / seconds;
-        requests += count;
+        let (micros, seconds) = done.map_err(|error| error.to_string())??;
+        rate += size(&micros) / seconds;
+        all.extend(micros);
     }
-    Ok(Served { rate, cost: (run_nanos(SERVERS) - before) / requests / 1000.0 })
+    let cost = (run_nanos(SERVERS) - before) / size(&all) / 1000.0;
+    all.sort_by(f64::total_cmp);
+    let at = |share: usize| all.get(all.len() * share / 100).copied().unwrap_or_default();
+    Ok(Served { rate, cost, p50: at(50), p99: at(99) })
 }
 
-/// A token, a resource group, and the path to read it.
-async fn prepare(
-    address: SocketAddr,
+/// A public key that clusters can be made with; it protects nothing.
+const KEY: &str =
+    "MEgCQQC7VJTUt9Us8cKjMzEfYyjiWA4R4/M2bS1GB4t7NXp98C3SC6dVMvDuictGeurT8jNbvJZHtCSuYEvuNMoSfm77AgMBAAE=";
+
+/// What is asked for: a resource group and a connected cluster, read and written.
+pub(crate) struct Prepared {
+    pub(crate) group: Target,
+    pub(crate) cluster: Target,
+    /// The list that the cluster is in.
+    pub(crate) list: Target,
+}
+
+/// A token, a resource group and a connected cluster.
+pub(crate) async fn prepare(
     cloud: &mock_arm::server::Cloud,
     tls: &Arc<ClientConfig>,
-) -> Result<(Target, String), String> {
+) -> Result<Prepared, String> {
     let profile = cloud.world().profile.clone();
     let principal = profile.principals.first().ok_or("the profile has no principal")?;
     let subscription = profile.subscriptions.first().ok_or("the profile has no subscription")?.id;
-    let mut target = Target { address, path: String::new(), token: String::new() };
+    let address = cloud.addr();
+    let (path, body, token) = (String::new(), String::new(), String::new());
+    let mut target = Target { address, method: "GET", path, body, token };
     let mut sender = connect(&target, tls).await?;
     let form = format!(
         "grant_type=client_credentials&client_id={}&client_secret={}&scope=https%3A%2F%2Fmanagement.azure.com%2F.default",
@@ -158,60 +199,107 @@ async fn prepare(
     let (status, body) = fetch(&mut sender, target.request("POST", &path, &form)?).await?;
     let reply: serde_json::Value = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
     target.token = reply["access_token"].as_str().ok_or(format!("no token: {status} {reply}"))?.to_owned();
-    target.path = format!("/subscriptions/{subscription}/resourcegroups/bench?api-version=2024-11-01");
-    let put = target.request("PUT", &target.path, r#"{"location":"eastus"}"#)?;
-    fetch(&mut sender, put).await?;
-    let (_, body) = fetch(&mut sender, target.request("GET", &target.path, "")?).await?;
-    Ok((target, String::from_utf8_lossy(&body).into_owned()))
+    let base = format!("/subscriptions/{subscription}/resourcegroups/bench");
+    let clusters = format!("{base}/providers/Microsoft.Kubernetes/connectedClusters");
+    let made = format!(
+        r#"{{"location":"eastus","identity":{{"type":"SystemAssigned"}},"properties":{{"agentPublicKeyCertificate":"{KEY}"}}}}"#
+    );
+    let of = |path: String, body: &str| Target { path, body: body.into(), ..target.clone() };
+    let prepared = Prepared {
+        group: of(format!("{base}?api-version=2024-11-01"), r#"{"location":"eastus"}"#),
+        cluster: of(format!("{clusters}/c?api-version=2024-01-01"), &made),
+        list: of(format!("{clusters}?api-version=2024-01-01"), ""),
+    };
+    for target in [&prepared.group, &prepared.cluster] {
+        let (status, body) = fetch(&mut sender, target.request("PUT", &target.path, &target.body)?).await?;
+        if !(200..300).contains(&status) {
+            return Err(format!("PUT {} answered {status} {}", target.path, String::from_utf8_lossy(&body)));
+        }
+    }
+    Ok(prepared)
 }
 
-async fn client(
-    cloud: Arc<mock_arm::server::Cloud>,
-    authority: Arc<Authority>,
-    servers: tokio::runtime::Handle,
+/// One kind of request beside the bare handler, which answers with the same body.
+async fn beside(
+    (what, least): (&'static str, f64),
+    target: Target,
+    tls: &Arc<ClientConfig>,
+    authority: &Arc<Authority>,
+    servers: &tokio::runtime::Handle,
 ) -> Result<Compared, String> {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let tls = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .with_root_certificates(authority.roots())
-        .with_no_client_auth();
-    let tls = Arc::new(tls);
-    let (target, body) = prepare(cloud.addr(), &cloud, &tls).await?;
-    let path = target.path.clone();
-    let subject = Arc::new(target);
+    let mut sender = connect(&target, tls).await?;
+    let (_, body) = fetch(&mut sender, target.request(target.method, &target.path, &target.body)?).await?;
+    let (authority, body) = (authority.clone(), String::from_utf8_lossy(&body).into_owned());
     let bare = servers
         .spawn(async move { server::bare(&authority, body).await })
         .await
         .map_err(|error| error.to_string())??;
-    let floor = Arc::new(Target { address: bare, path, token: subject.token.clone() });
+    let floor = Arc::new(Target { address: bare, ..target.clone() });
+    let subject = Arc::new(target);
     let (mut subject_sum, mut floor_sum) = (Served::default(), Served::default());
     for index in 0..=ROUNDS {
-        let of_floor = round(&floor, &tls).await?;
-        let of_subject = round(&subject, &tls).await?;
+        let of_floor = round(&floor, tls).await?;
+        let of_subject = round(&subject, tls).await?;
         // The first round warms both up.
         if index > 0 {
             floor_sum.add(of_floor);
             subject_sum.add(of_subject);
         }
     }
-    Ok(Compared { subject: subject_sum, floor: floor_sum })
+    Ok(Compared { what, least, subject: subject_sum, floor: floor_sum })
 }
 
-/// Compares. The servers have one thread and the client another.
-pub(crate) fn compare() -> Result<Compared, String> {
-    let runtime = |name: &str| {
-        tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .thread_name(name)
-            .enable_all()
-            .build()
-            .map_err(|error| error.to_string())
-    };
-    let (servers, clients) = (runtime(SERVERS)?, runtime("clients")?);
+pub(crate) fn trusting(authority: &Authority) -> Result<Arc<ClientConfig>, String> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let tls = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .with_root_certificates(authority.roots())
+        .with_no_client_auth();
+    Ok(Arc::new(tls))
+}
+
+async fn client(
+    cloud: Arc<mock_arm::server::Cloud>,
+    authority: Arc<Authority>,
+    servers: tokio::runtime::Handle,
+) -> Result<Vec<Compared>, String> {
+    let tls = trusting(&authority)?;
+    let Prepared { group, cluster, .. } = prepare(&cloud, &tls).await?;
+    let put = |target: &Target| Target { method: "PUT", ..target.clone() };
+    let kinds = [
+        (("GET resource group", 85.0), group.clone()),
+        (("GET connected cluster", 85.0), cluster.clone()),
+        (("PUT resource group", 60.0), put(&group)),
+        (("PUT connected cluster", 60.0), put(&cluster)),
+    ];
+    let mut compared = Vec::new();
+    for (what, target) in kinds {
+        compared.push(beside(what, target, &tls, &authority, &servers).await?);
+    }
+    Ok(compared)
+}
+
+/// The servers have one thread and the client another.
+pub(crate) fn runtime(name: &str) -> Result<tokio::runtime::Runtime, String> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name(name)
+        .enable_all()
+        .build()
+        .map_err(|error| error.to_string())
+}
+
+/// An authority for one run.
+pub(crate) fn authority() -> Result<Arc<Authority>, String> {
     let now = Clock::running(1.0).wall();
-    let authority =
-        Arc::new(Authority::new("bench", &Constraints::default(), now).map_err(|error| error.to_string())?);
+    Ok(Arc::new(Authority::new("bench", &Constraints::default(), now).map_err(|error| error.to_string())?))
+}
+
+/// Compares.
+pub(crate) fn compare() -> Result<Vec<Compared>, String> {
+    let (servers, clients) = (runtime(SERVERS)?, runtime("clients")?);
+    let authority = authority()?;
     let for_cloud = authority.clone();
     let cloud = servers.block_on(async move { server::cloud(&for_cloud).await })?;
     clients.block_on(client(Arc::new(cloud), authority, servers.handle().clone()))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::get;
-use mock_arm::profile::Profile;
+use mock_arm::profile::{Profile, Registration};
 use mock_arm::server::{Cloud, CloudConfig};
 use sim_core::clock::Clock;
 use sim_core::faults::FaultSet;
@@ -25,6 +25,7 @@ pub(crate) async fn cloud(authority: &Arc<Authority>) -> Result<Cloud, String> {
     let clock = Clock::running(1.0);
     let journal = Journal::new(clock.clone());
     let seed = Seed::new(1);
+    let registered = Registration { registered: true, ..Registration::default() };
     let config = CloudConfig {
         faults: FaultSet::new(seed, clock.clone(), journal.clone()),
         clock,
@@ -32,7 +33,7 @@ pub(crate) async fn cloud(authority: &Arc<Authority>) -> Result<Cloud, String> {
         journal,
         keys: KeySource::fresh(),
         authority: authority.clone(),
-        profile: Profile::default(),
+        profile: Profile { registration: [("*".to_owned(), registered)].into(), ..Profile::default() },
         listen: LOOPBACK,
         names: Vec::new(),
     };
@@ -58,7 +59,7 @@ impl axum::serve::Listener for Handshaken {
     }
 }
 
-/// Starts a handler that answers every GET with `body`, and returns its address.
+/// Starts a handler that answers every GET and PUT with `body`, and returns its address.
 pub(crate) async fn bare(authority: &Authority, body: String) -> Result<SocketAddr, String> {
     let text = |error: &dyn std::fmt::Display| error.to_string();
     let leaf = authority.issue(&Subject::server(["127.0.0.1"])).map_err(|error| text(&error))?;
@@ -81,7 +82,10 @@ pub(crate) async fn bare(authority: &Authority, body: String) -> Result<SocketAd
         let body = body.clone();
         async move { ([("content-type", "application/json; charset=utf-8")], body) }
     };
-    let router = Router::new().fallback(get(answer));
+    let put = answer.clone();
+    // What is sent is read, as any handler would.
+    let taken = move |_body: bytes::Bytes| put();
+    let router = Router::new().fallback(get(answer.clone()).put(taken));
     tokio::spawn(async move { axum::serve(Handshaken(receiver, address), router).await });
     Ok(address)
 }
