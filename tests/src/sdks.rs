@@ -235,6 +235,51 @@ fn logins(program: PathBuf, az: bool) -> Outcome {
     stage.end()
 }
 
+/// What the fuzzer is shown: a description, the version that it is of, and what of it is not modelled or known to differ.
+///
+/// The description of 2024-07-15-preview closes enumerations that the models leave open, so that it is not among them.
+const DESCRIPTIONS: [(&str, &str, &str); 4] = [
+    ("connectedClusters.2021-10-01", "2021-10-01", "^$"),
+    ("connectedClusters.2024-01-01", "2024-01-01", "^$"),
+    // An empty list says `nextLink: null`, as recordings of the service do and its description does not.
+    (
+        "kubernetesConfiguration.2022-07-01",
+        "2022-07-01",
+        "fluxConfigurations|sourceControlConfigurations|/extensions/([?]|$)",
+    ),
+    (
+        "customLocations.2021-08-31-preview",
+        "2021-08-31-preview",
+        "enabledResourceTypes|resourceSyncRules|findTargetResourceGroup|ExtendedLocation/operations",
+    ),
+];
+
+/// A fuzzer driven by the API descriptions: no reply is a server's error or breaks its description.
+fn fuzzed(program: PathBuf) -> Outcome {
+    let (python, fuzzer) = match (sdk("python"), sdk("schemathesis")) {
+        (Ok(python), Ok(fuzzer)) => {
+            let text = |path: PathBuf| path.display().to_string();
+            (text(python.join("bin/python")), text(fuzzer.join("bin/schemathesis")))
+        }
+        (Err(reason), _) | (_, Err(reason)) => return ignored(reason),
+    };
+    let Some(folder) = std::env::var_os("DRYARC_AZURE_SPECS").map(PathBuf::from) else {
+        return ignored("DRYARC_AZURE_SPECS does not name the folder of Azure's API descriptions".into());
+    };
+    let stage = Stage::new(program, &[])?;
+    for namespace in
+        ["Microsoft.Kubernetes", "Microsoft.KubernetesConfiguration", "Microsoft.ExtendedLocation"]
+    {
+        stage.dryarc(&["provider", "set", namespace, "--state", "Registered"])?;
+    }
+    for (name, version, apart) in DESCRIPTIONS {
+        let description = folder.join(format!("{name}.openapi.yaml")).display().to_string();
+        let script = source("python/fuzz.py");
+        stage.exec("interception", &[&python, &script, &fuzzer, &description, version, apart])?;
+    }
+    stage.end()
+}
+
 fn path_with(program: &str) -> String {
     let folder =
         PathBuf::from(program).parent().map(|folder| folder.display().to_string()).unwrap_or_default();
@@ -271,6 +316,7 @@ pub fn trials(program: PathBuf) -> Vec<Trial> {
         trial("javascript::every_api_version", node),
         trial("java::clusters", java),
         trial("terraform::metadata_host", terraform),
+        trial("schemathesis::descriptions", fuzzed),
         trial("az::every_login", |program| logins(program, true)),
         trial("az::custom_cloud", custom_cloud),
     ]
