@@ -55,7 +55,13 @@ fn facts(config: &WorldConfig, parts: &Parts) -> WorldFacts {
     WorldFacts {
         world: config.name.to_string(),
         dir: config.dir.clone(),
-        hosts: parts.cloud.hosts(),
+        // An address has no name that DNS could lead elsewhere.
+        hosts: parts
+            .cloud
+            .hosts()
+            .into_iter()
+            .filter(|host| host.parse::<std::net::IpAddr>().is_err())
+            .collect(),
         gateway: reached(parts.gateway.addr()),
         clock: parts.clock.clone(),
         link: parts.clock_link.clone(),
