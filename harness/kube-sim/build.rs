@@ -17,7 +17,7 @@ use k8s_openapi::api::{
     batch::v1 as batch, certificates::v1 as certificates, coordination::v1 as coordination, core::v1 as core,
     discovery::v1 as discovery, events::v1 as events, flowcontrol::v1 as flowcontrol,
     networking::v1 as networking, node::v1 as node, policy::v1 as policy, rbac::v1 as rbac,
-    scheduling::v1 as scheduling, storage::v1 as storage,
+    resource::v1 as resource, scheduling::v1 as scheduling, storage::v1 as storage,
 };
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1 as apiextensions;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
@@ -78,6 +78,7 @@ fn collector() -> Collector {
         scheduling { PriorityClass }
         coordination { Lease }
         node { RuntimeClass }
+        resource { DeviceClass, ResourceClaim, ResourceClaimTemplate, ResourceSlice }
         discovery { EndpointSlice }
         flowcontrol { FlowSchema, PriorityLevelConfiguration }
         meta { Status }

@@ -21,7 +21,7 @@ use crate::api::Api;
 use crate::auth::TokenService;
 use crate::bootstrap;
 use crate::controllers::{Controllers, ControllersConfig};
-use crate::front::{Listening, Server, serve};
+use crate::front::{Frames, Listening, Server, serve};
 use crate::kubelet::live::LiveContainers;
 use crate::kubelet::{ImageResolver, KubeletConfig, Logs, NodeSpec};
 use crate::status::Status;
@@ -143,6 +143,7 @@ impl Cluster {
             live: live.clone(),
             address: address.to_string(),
             messages: OnceLock::new(),
+            frames: Arc::new(Frames::default()),
             stop: stopped,
         });
         let server = Some(serve(listening, tls, server));

@@ -6,7 +6,8 @@
 //! 2. [`front`]: the only floor that knows HTTP; [`discovery`] and [`auth`] answer for it;
 //! 3. [`controllers`], [`scheduler`], [`kubelet`]: loops over the change feed;
 //! 4. [`api`]: the verbs, synchronous functions over one transaction of the ledger;
-//! 5. [`schema`], [`patch`], [`tables`], [`defaults`], [`validate`]: pure functions over JSON;
+//! 5. [`schema`], [`patch`], [`tables`], [`defaults`], [`validate`], `rules`, `cron`: pure
+//!    functions over JSON and texts;
 //! 6. [`registry`]: which kinds exist, as data; [`status`]: the errors that Kubernetes answers.
 
 mod admission;
@@ -15,12 +16,14 @@ pub mod auth;
 pub mod bootstrap;
 pub mod cluster;
 pub mod controllers;
+mod cron;
 pub mod defaults;
 pub mod discovery;
 pub mod front;
 pub mod kubelet;
 pub mod patch;
 pub mod registry;
+mod rules;
 pub mod scheduler;
 pub mod schema;
 pub mod status;

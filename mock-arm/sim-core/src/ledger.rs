@@ -385,6 +385,11 @@ impl Watch {
     /// # Errors
     /// [`Compacted`] when this watcher fell behind the feed.
     pub fn take(&mut self) -> Result<Vec<Change>, Compacted> {
+        self.take_up_to(usize::MAX)
+    }
+
+    /// As [`Watch::take`], but stops behind the commit that brings the number of changes to `most`.
+    fn take_up_to(&mut self, most: usize) -> Result<Vec<Change>, Compacted> {
         let state = self.ledger.lock();
         state.check_feed(self.seen)?;
         let start = state.feed.partition_point(|change| change.revision <= self.seen);
@@ -392,7 +397,14 @@ impl Watch {
             self.table.as_ref().is_none_or(|table| change.table == *table)
                 && change.key.starts_with(&*self.prefix)
         };
-        let changes = state.feed.range(start..).filter(wanted).cloned().collect();
+        let mut changes: Vec<Change> = Vec::new();
+        for change in state.feed.range(start..).filter(wanted) {
+            if changes.len() >= most && changes.last().is_some_and(|last| last.revision < change.revision) {
+                self.seen = change.revision - 1;
+                return Ok(changes);
+            }
+            changes.push(change.clone());
+        }
         self.seen = state.revision;
         Ok(changes)
     }
@@ -402,9 +414,18 @@ impl Watch {
     /// # Errors
     /// [`Compacted`] when this watcher fell behind the feed.
     pub async fn next(&mut self) -> Result<Vec<Change>, Compacted> {
+        self.next_up_to(usize::MAX).await
+    }
+
+    /// As [`Watch::next`], but returns at most about `most` changes, so that a reader that lags holds little: whole commits, as
+    /// many as it takes to reach that number.
+    ///
+    /// # Errors
+    /// [`Compacted`] when this watcher fell behind the feed.
+    pub async fn next_up_to(&mut self, most: usize) -> Result<Vec<Change>, Compacted> {
         loop {
             self.head.borrow_and_update();
-            let changes = self.take()?;
+            let changes = self.take_up_to(most)?;
             if !changes.is_empty() {
                 return Ok(changes);
             }
@@ -415,73 +436,4 @@ impl Watch {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn put(ledger: &Ledger, key: &str, value: u64) {
-        let done: Result<(), ()> = ledger.write(|txn| {
-            txn.put("t", key, json!(value));
-            Ok(())
-        });
-        done.unwrap();
-    }
-
-    #[test]
-    fn a_failed_transaction_leaves_no_trace() {
-        let ledger = Ledger::new();
-        put(&ledger, "a", 1);
-        let failed: Result<(), &str> = ledger.write(|txn| {
-            txn.put("t", "a", json!(2));
-            txn.put("t", "b", json!(3));
-            txn.delete("t", "a");
-            Err("no")
-        });
-        assert_eq!(failed, Err("no"));
-        assert_eq!(ledger.revision(), 1);
-        ledger.read(|view| {
-            assert_eq!(*view.get("t", "a").unwrap().value, json!(1));
-            assert!(view.get("t", "b").is_none());
-        });
-    }
-
-    #[tokio::test]
-    async fn a_watch_delivers_every_change_once_and_says_when_it_is_too_late() {
-        let ledger = Ledger::new();
-        put(&ledger, "x/1", 1);
-        let mut watch = ledger.watch("t", "x/", 0).unwrap();
-        put(&ledger, "y/1", 2);
-        put(&ledger, "x/2", 3);
-        let keys: Vec<_> = watch.next().await.unwrap().iter().map(|c| c.key.to_string()).collect();
-        assert_eq!(keys, ["x/1", "x/2"]);
-        assert_eq!(watch.seen(), 3);
-        put(&ledger, "x/3", 4);
-        ledger.compact(4);
-        assert_eq!(watch.take().unwrap_err(), Compacted { requested: 3, oldest: 4 });
-        assert!(ledger.watch("t", "", 4).is_ok());
-    }
-
-    #[test]
-    fn a_snapshot_restores_rows_and_never_goes_back_in_revision() {
-        let ledger = Ledger::new();
-        put(&ledger, "a", 1);
-        let snapshot = ledger.snapshot();
-        put(&ledger, "a", 2);
-        ledger.restore(&snapshot).unwrap();
-        assert_eq!(ledger.read(|view| view.get("t", "a").unwrap().value.clone()), Arc::new(json!(1)));
-        assert!(ledger.revision() > 2);
-        assert!(ledger.watch("t", "", 2).is_err());
-    }
-
-    #[test]
-    fn pages_continue_behind_a_key() {
-        let ledger = Ledger::new();
-        for (index, key) in ["p/a", "p/b", "p/c", "q/a"].into_iter().enumerate() {
-            put(&ledger, key, index as u64);
-        }
-        ledger.read(|view| {
-            let rest: Vec<_> = view.scan_after("t", "p/", "p/a").map(|(key, _)| key).collect();
-            assert_eq!(rest, ["p/b", "p/c"]);
-        });
-    }
-}
+mod tests;

@@ -114,8 +114,12 @@ async fn nobody_hands_out_more_than_they_have() {
     cluster.create(role("readers", json!(["get", "list"])));
     cluster.create(role("writers", json!(["create"])));
     cluster.create(binding("jane-reads", "readers"));
-    let jane =
-        Caller { user: "jane".into(), groups: vec!["system:authenticated".into()], manager: "test".into() };
+    let jane = Caller {
+        user: "jane".into(),
+        groups: vec!["system:authenticated".into()],
+        manager: "test".into(),
+        ..Caller::default()
+    };
     assert!(create_as(&cluster, &jane, role("own", json!(["list"]))).is_ok());
     let refused = create_as(&cluster, &jane, role("more", json!(["list", "delete"]))).unwrap_err();
     assert_eq!(

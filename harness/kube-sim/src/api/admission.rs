@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use sim_core::ledger::Txn;
 
 use super::{Api, meta, services};
+use crate::defaults::TEMPLATE_GENERATION;
 use crate::registry::Kind;
 use crate::status::{Cause, Status};
 
@@ -55,6 +56,7 @@ pub(super) fn on_create(api: &Api, txn: &Txn<'_>, kind: &Kind, object: &mut Valu
             status.insert("lastPhaseTransitionTime".into(), now.into());
             meta::add_finalizer(object, "kubernetes.io/pv-protection");
         }
+        ("", "Node") => node(object),
         ("batch", "Job") => job(object),
         ("apiextensions.k8s.io", _) => definitions::on_create(api, object)?,
         ("certificates.k8s.io", _) => {}
@@ -69,6 +71,7 @@ pub(super) fn on_update(kind: &Kind, before: &Value, object: &mut Value) -> Resu
         ("", "Secret") => secret(object),
         ("", "Service") => services::on_update(before, object),
         ("apiextensions.k8s.io", _) => definitions::on_update(object),
+        ("apps", "DaemonSet") => count_templates(before, object),
         _ => {}
     }
     if before["immutable"] == true
@@ -110,6 +113,31 @@ fn secret(object: &mut Value) {
         }
     }
     map.entry("type").or_insert_with(|| "Opaque".into());
+}
+
+/// A node that does not say that it is ready takes no pods yet.
+fn node(object: &mut Value) {
+    const KEY: &str = "node.kubernetes.io/not-ready";
+    let conditions = object["status"]["conditions"].as_array().into_iter().flatten();
+    let ready = conditions.into_iter().any(|one| one["type"] == "Ready" && one["status"] == "True");
+    let spec = meta::child(object, "spec");
+    let taints = spec.entry("taints").or_insert_with(|| json!([]));
+    let stated = taints.as_array().into_iter().flatten().any(|taint| taint["key"] == KEY);
+    if let Some(taints) = taints.as_array_mut().filter(|_| !ready && !stated) {
+        taints.push(json!({"key": KEY, "effect": "NoSchedule"}));
+    }
+    if spec["taints"] == json!([]) {
+        spec.shift_remove("taints");
+    }
+}
+
+/// A daemon set counts its templates in an annotation, whatever a client says of it.
+fn count_templates(before: &Value, object: &mut Value) {
+    let counted = before["metadata"]["annotations"][TEMPLATE_GENERATION].as_str().unwrap_or_default();
+    let mut count: i64 = counted.parse().unwrap_or(1);
+    count += i64::from(before["spec"]["template"] != object["spec"]["template"]);
+    let annotations = meta::metadata(object).entry("annotations").or_insert(Value::Null);
+    meta::as_map(annotations).insert(TEMPLATE_GENERATION.into(), count.to_string().into());
 }
 
 /// A job chooses its pods by its own uid unless told otherwise.

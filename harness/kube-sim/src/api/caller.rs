@@ -1,12 +1,18 @@
 //! Who calls.
 
+use std::collections::BTreeMap;
+
 /// The authenticated caller of one request.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Caller {
     /// User name: `kubernetes-admin`, `system:serviceaccount:ns:name`.
     pub user: String,
     /// Groups, `system:authenticated` among them.
     pub groups: Vec<String>,
+    /// What tells this user from an earlier one of the same name; empty when nothing does.
+    pub uid: String,
+    /// Whatever else the authenticator knows of the user.
+    pub extra: BTreeMap<String, Vec<String>>,
     /// Field manager that writes are recorded under.
     pub manager: String,
 }
@@ -19,6 +25,7 @@ impl Caller {
             user: format!("system:{name}"),
             groups: vec!["system:masters".into(), "system:authenticated".into()],
             manager: name.into(),
+            ..Self::default()
         }
     }
 
@@ -28,7 +35,7 @@ impl Caller {
         Self {
             user: "system:anonymous".into(),
             groups: vec!["system:unauthenticated".into()],
-            manager: String::new(),
+            ..Self::default()
         }
     }
 

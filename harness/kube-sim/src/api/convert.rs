@@ -46,6 +46,23 @@ pub(super) fn from_storage(kind: &Kind, mut object: Value) -> Value {
     object
 }
 
+/// Whether a stored object is what `kind` shows of it.
+pub(super) fn is_shown_as_stored(kind: &Kind, object: &Value) -> bool {
+    let other = matches!(
+        (kind.group.as_str(), kind.version.as_str(), kind.kind.as_str()),
+        ("events.k8s.io", _, "Event") | ("autoscaling", "v1", _)
+    );
+    !other && object["kind"] == kind.kind.as_str() && is_version(kind, meta::text(object, "/apiVersion"))
+}
+
+/// Whether `api_version` is the one of `kind`.
+fn is_version(kind: &Kind, api_version: &str) -> bool {
+    match api_version.split_once('/') {
+        Some((group, version)) => group == kind.group && version == kind.version,
+        None => kind.group.is_empty() && api_version == kind.version,
+    }
+}
+
 /// Sets `kind` and `apiVersion`, in the place where the real server writes them.
 fn stamp(object: &mut Value, api_version: &str, kind: &str) {
     let map = meta::as_map(object);

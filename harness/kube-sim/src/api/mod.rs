@@ -3,6 +3,7 @@
 //! Objects are JSON. What is stored carries its `resourceVersion`, which is the revision of the commit that wrote it;
 //! there is one count for all kinds. Nothing here knows HTTP, and nothing here awaits.
 
+mod aggregation;
 mod caller;
 mod label_parser;
 mod meta_update;
@@ -41,6 +42,7 @@ use crate::status::Status;
 pub use crate::registry::Sub;
 pub use caller::Caller;
 use names::Names;
+pub(crate) use options::Rows;
 pub use options::{DeleteOptions, Listed, Patch, PatchOptions, Propagation, Selection, WriteOptions};
 pub(crate) use read::prefix as key_prefix;
 pub use selector::{FieldSelector, LabelSelector};
@@ -139,6 +141,11 @@ impl Api {
         self.0.registry.by_kind(group, kind).ok_or_else(Status::no_such_path)
     }
 
+    /// A fresh id.
+    pub(crate) fn draw_uid(&self) -> String {
+        self.0.uids.uuid().to_string()
+    }
+
     /// Five letters behind `prefix` for a generated name. The n-th name of a prefix depends on the seed only, whatever else is
     /// named in between.
     #[must_use]
@@ -170,6 +177,9 @@ impl Api {
         }
         let outcome = self.0.ledger.write(|txn| {
             let value = work(txn).map_err(Stop::Refused)?;
+            if kind.table() == DEFINITIONS && !dry_run {
+                self.publish_versions(txn);
+            }
             if dry_run {
                 return Err(Stop::DryRun(value));
             }

@@ -1,5 +1,7 @@
 //! What may be asked for beside the object.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::selector::{FieldSelector, LabelSelector};
@@ -30,6 +32,19 @@ pub struct Listed {
     pub resume: Option<String>,
     /// How many follow, if known.
     pub remaining: Option<u64>,
+}
+
+/// One page of a list, as it is stored.
+#[derive(Debug, Clone)]
+pub(crate) struct Rows {
+    /// The objects, in key order and in storage form.
+    pub(crate) items: Vec<Arc<Value>>,
+    /// See [`Listed`].
+    pub(crate) revision: u64,
+    /// See [`Listed`].
+    pub(crate) resume: Option<String>,
+    /// See [`Listed`].
+    pub(crate) remaining: Option<u64>,
 }
 
 /// How to write.

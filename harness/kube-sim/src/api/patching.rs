@@ -80,7 +80,7 @@ impl Api {
         let Target { kind, namespace, name, .. } = target;
         let mut applied = applied.clone();
         if target.sub == Sub::Scale {
-            return Err(Status::not_modelled("server-side apply to the scale subresource"));
+            return self.apply_scale(txn, target, &applied, options).map(|scale| (scale, false));
         }
         super::create::fit_to_path(kind, namespace, &mut applied)?;
         check_name(name, &applied)?;
@@ -108,6 +108,33 @@ impl Api {
         let mut after = self.applied(target, Some(&before), &applied, options.force)?;
         self.decode_sent(kind, &mut after)?;
         self.replace_facet(txn, target, &live, after, Ownership::Done).map(|value| (value, false))
+    }
+}
+
+impl Api {
+    /// An apply to the scale is an apply of the count to the object itself, by an owner who is told apart by the subresource.
+    fn apply_scale(
+        &self,
+        txn: &mut Txn<'_>,
+        target: Target<'_>,
+        applied: &Value,
+        options: &PatchOptions,
+    ) -> Result<Value, Status> {
+        let Target { kind, namespace, name, .. } = target;
+        check_name(name, applied)?;
+        let live = Self::live(txn, target)?;
+        let before = Self::facet(kind, Sub::Main, &live)?;
+        let mut own =
+            json!({"apiVersion": kind.api_version(), "kind": kind.kind, "metadata": {"name": name}});
+        if let Some(namespace) = namespace.filter(|_| kind.namespaced) {
+            own["metadata"]["namespace"] = json!(namespace);
+        }
+        let own = super::scale::with_scale(kind, &own, applied)?;
+        let mut after = self.applied(target, Some(&before), &own, options.force)?;
+        self.decode_sent(kind, &mut after)?;
+        super::convert::to_storage(kind, &mut after);
+        let stored = self.replace(txn, target, &live, after, Ownership::Done)?;
+        super::scale::of(kind, &stored)
     }
 }
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use base64::{DecodeError, Engine as _};
 use serde_json::{Value, json};
-use sim_core::ledger::{Change, Row};
+use sim_core::ledger::Row;
 
-use super::{Api, Listed, Selection, Sub, convert, scale};
+use super::{Api, Listed, Rows, Selection, Sub, convert, scale};
 use crate::registry::Kind;
 use crate::status::Status;
 
@@ -95,6 +95,18 @@ impl Api {
         namespace: Option<&str>,
         selection: &Selection,
     ) -> Result<Listed, Status> {
+        let Rows { items, revision, resume, remaining } = self.rows(kind, namespace, selection)?;
+        let items = items.iter().map(|row| convert::from_storage(kind, Value::clone(row))).collect();
+        Ok(Listed { items, revision, resume, remaining })
+    }
+
+    /// As [`Api::list`], as it is stored.
+    pub(crate) fn rows(
+        &self,
+        kind: &Kind,
+        namespace: Option<&str>,
+        selection: &Selection,
+    ) -> Result<Rows, Status> {
         let resume = selection.resume.as_deref().map(Resume::decode).transpose()?;
         let prefix = prefix(kind, namespace);
         let wanted = |row: &Row| selection.labels.matches(&row.value) && selection.fields.matches(&row.value);
@@ -117,8 +129,8 @@ impl Api {
         let more = page.more;
         let next = page.last.filter(|_| more > 0).map(|key| Resume { revision, key }.encode());
         let exact = selection.labels.is_empty() && selection.fields == super::FieldSelector::default();
-        Ok(Listed {
-            items: page.rows.iter().map(|row| convert::from_storage(kind, Value::clone(row))).collect(),
+        Ok(Rows {
+            items: page.rows,
             revision,
             remaining: next.as_ref().filter(|_| exact).map(|_| more as u64),
             resume: next,
@@ -141,12 +153,18 @@ impl Api {
         Some(rows)
     }
 
-    /// The object of a change in the form that `kind` shows: the new one, and the old one.
-    #[must_use]
-    pub fn shown(&self, kind: &Kind, change: &Change) -> (Option<Value>, Option<Value>) {
-        let show =
-            |row: &Option<Row>| row.as_ref().map(|row| convert::from_storage(kind, Value::clone(&row.value)));
-        (show(&change.after), show(&change.before))
+    /// Calls `show` with a stored object in the form that `kind` shows, which is mostly the stored one.
+    pub(crate) fn with_shown<T>(kind: &Kind, stored: &Value, show: impl FnOnce(&Value) -> T) -> T {
+        if convert::is_shown_as_stored(kind, stored) {
+            show(stored)
+        } else {
+            show(&convert::from_storage(kind, stored.clone()))
+        }
+    }
+
+    /// A stored object in the form that `kind` shows.
+    pub(crate) fn shown(kind: &Kind, stored: &Value) -> Value {
+        convert::from_storage(kind, stored.clone())
     }
 }
 

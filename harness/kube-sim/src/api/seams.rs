@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::update::Target;
-use super::{Api, Patch, meta, structural};
+use super::{Api, Caller, Patch, meta, structural};
 use crate::defaults;
 use crate::patch::apply::{ApplyError, Manager, apply, declared, track_update};
 use crate::patch::{PatchError, json_patch, merge_patch, strategic_merge};
@@ -178,6 +178,22 @@ impl Api {
         Ok(())
     }
 
+    /// Reads a question as its typed form would be read, and records who asks it.
+    pub(crate) fn decode_question(
+        &self,
+        caller: &Caller,
+        kind: &Kind,
+        object: &mut Value,
+    ) -> Result<(), Status> {
+        meta::as_map(object).entry("apiVersion").or_insert_with(|| kind.api_version().into());
+        meta::as_map(object).entry("kind").or_insert_with(|| kind.kind.clone().into());
+        self.decode_sent(kind, object)?;
+        meta::as_map(object).shift_remove("status");
+        meta::metadata(object).shift_remove("managedFields");
+        self.own(kind, Sub::Main, &caller.manager, None, object);
+        Ok(())
+    }
+
     /// The same, for bodies that clients send.
     pub(super) fn decode_sent(&self, kind: &Kind, object: &mut Value) -> Result<(), Status> {
         self.decode(kind, object).map_err(|why| {
@@ -195,11 +211,22 @@ impl Api {
             custom_schema(kind).map(|schema| structural::check(schema, object)).unwrap_or_default();
         let scale = kind.custom.as_ref().and_then(|custom| custom.scale.as_ref());
         causes.extend(scale.and_then(|paths| structural::check_scale(paths, object)));
+        if let Some(custom) = &kind.custom
+            && let Some(schema) = &custom.schema
+        {
+            causes.extend(custom.rules.check(schema, object, old, &causes));
+        }
         let wrong = validate::validate(&form.group, &form.kind, object, old);
-        let causes: Vec<Cause> = wrong.into_iter().chain(causes).collect();
+        let mut causes: Vec<Cause> = wrong.into_iter().chain(causes).collect();
+        let new_event = kind.is("events.k8s.io", "Event") && old.is_none();
+        if new_event {
+            causes.extend(validate::new_event(object));
+        }
         if causes.is_empty() {
             return Ok(());
         }
+        // Events are told of in the name of the core group.
+        let kind = if new_event { &*form } else { kind };
         Err(Status::invalid(kind, meta::name(object), &causes))
     }
 }

@@ -14,7 +14,7 @@ pub fn caller_of_certificate(certificate: &CertificateDer<'_>) -> Option<Caller>
     let mut groups: Vec<String> =
         subject.iter_organization().filter_map(|name| name.as_str().ok().map(ToOwned::to_owned)).collect();
     groups.push("system:authenticated".into());
-    Some(Caller { user, groups, manager: String::new() })
+    Some(Caller { user, groups, ..Caller::default() })
 }
 
 #[cfg(test)]

@@ -252,7 +252,7 @@ mod tests {
             namespace: "n",
             ..Default::default()
         };
-        let caller = Caller { user: "jane".into(), groups: Vec::new(), manager: String::new() };
+        let caller = Caller { user: "jane".into(), ..Caller::default() };
         assert_eq!(
             denial(&caller, &wanted),
             "deployments.apps is forbidden: User \"jane\" cannot list resource \"deployments\" in API group \"apps\" in the namespace \"n\""

@@ -6,7 +6,7 @@ use super::rbac::{Attributes, allows, rules_for};
 use super::tokens::TokenService;
 use crate::api::{Api, Caller, meta};
 use crate::registry::Kind;
-use crate::status::Status;
+use crate::status::{Cause, Status};
 
 /// Answers a question: the object as it was sent, with its `status`.
 ///
@@ -20,11 +20,12 @@ pub async fn review(
     namespace: Option<&str>,
     mut object: Value,
 ) -> Result<Value, Status> {
+    api.decode_question(caller, kind, &mut object)?;
     let spec = object.get("spec").cloned().unwrap_or_default();
     let status = match kind.kind.as_str() {
         "SelfSubjectAccessReview" => access(api, caller, &spec, None)?,
-        "SubjectAccessReview" => access(api, &subject(&spec), &spec, None)?,
-        "LocalSubjectAccessReview" => access(api, &subject(&spec), &spec, namespace)?,
+        "SubjectAccessReview" => access(api, &subject(&spec)?, &spec, None)?,
+        "LocalSubjectAccessReview" => access(api, &subject(&spec)?, &spec, namespace)?,
         "SelfSubjectRulesReview" => rules(api, caller, &spec),
         "SelfSubjectReview" => json!({"userInfo": user_info(caller)}),
         "TokenReview" => token(tokens, &spec).await,
@@ -33,7 +34,11 @@ pub async fn review(
     let map = meta::as_map(&mut object);
     map.entry("kind").or_insert_with(|| kind.kind.clone().into());
     map.entry("apiVersion").or_insert_with(|| kind.api_version().into());
-    map.entry("metadata").or_insert_with(|| json!({"creationTimestamp": null}));
+    let metadata = meta::as_map(map.entry("metadata").or_insert_with(|| json!({})));
+    if kind.kind == "SelfSubjectReview" {
+        metadata.insert("creationTimestamp".into(), meta::time(api.now()).into());
+        metadata.shift_remove("managedFields");
+    }
     map.insert("status".into(), status);
     Ok(object)
 }
@@ -42,16 +47,31 @@ fn strings(value: &Value) -> Vec<String> {
     value.as_array().into_iter().flatten().filter_map(Value::as_str).map(ToOwned::to_owned).collect()
 }
 
-fn subject(spec: &Value) -> Caller {
-    Caller {
-        user: meta::text(spec, "/user").to_owned(),
-        groups: strings(&spec["groups"]),
-        manager: String::new(),
+fn subject(spec: &Value) -> Result<Caller, Status> {
+    let (user, groups) = (meta::text(spec, "/user").to_owned(), strings(&spec["groups"]));
+    if user.is_empty() && groups.is_empty() {
+        let why = "Invalid value: \"\": at least one of user or group must be specified";
+        return Err(invalid("spec.user", why));
     }
+    Ok(Caller { user, groups, uid: meta::text(spec, "/uid").to_owned(), ..Caller::default() })
+}
+
+/// 422 about a question; the real server does not say of which kind.
+fn invalid(field: &str, why: &str) -> Status {
+    let cause = Cause::new("FieldValueInvalid", field, why);
+    Status::new(422, "Invalid", format!(".authorization.k8s.io \"\" is invalid: {field}: {why}"))
+        .with_details(json!({"group": "authorization.k8s.io", "causes": [cause]}))
 }
 
 fn user_info(caller: &Caller) -> Value {
-    json!({"username": caller.user, "groups": caller.groups})
+    let mut info = json!({"username": caller.user, "groups": caller.groups});
+    if !caller.uid.is_empty() {
+        info["uid"] = json!(caller.uid);
+    }
+    if !caller.extra.is_empty() {
+        info["extra"] = json!(caller.extra);
+    }
+    info
 }
 
 fn access(api: &Api, caller: &Caller, spec: &Value, namespace: Option<&str>) -> Result<Value, Status> {
@@ -76,9 +96,8 @@ fn access(api: &Api, caller: &Caller, spec: &Value, namespace: Option<&str>) -> 
         let (verb, path) = (meta::text(path, "/verb"), meta::text(path, "/path"));
         Attributes { verb, path: Some(path), ..Attributes::default() }
     } else {
-        return Err(Status::bad_request(
-            "exactly one of nonResourceAttributes or resourceAttributes must be specified",
-        ));
+        let why = "Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes must be specified";
+        return Err(invalid("spec.resourceAttributes", why));
     };
     let mut status = json!({"allowed": allows(api, caller, &wanted)});
     if status["allowed"] == true && !caller.is_master() {
@@ -105,6 +124,6 @@ async fn token(tokens: &TokenService, spec: &Value) -> Value {
         Some((caller, audiences)) => {
             json!({"authenticated": true, "user": user_info(&caller), "audiences": audiences})
         }
-        None => json!({"user": {}, "error": "token is not valid for this cluster and these audiences"}),
+        None => json!({"user": {}, "error": "invalid bearer token"}),
     }
 }

@@ -146,7 +146,7 @@ impl TokenService {
             format!("system:serviceaccounts:{namespace}"),
             "system:authenticated".into(),
         ];
-        Some((Caller { user, groups, manager: String::new() }, common))
+        Some((Caller { user, groups, ..Caller::default() }, common))
     }
 
     async fn claims(&self, token: &str) -> Option<Arc<Value>> {

@@ -32,6 +32,7 @@ v1.networking.k8s.io 17200 15
 v1.node.k8s.io 16300 15
 v1.policy 17100 15
 v1.rbac.authorization.k8s.io 17000 15
+v1.resource.k8s.io 16000 20
 v1.scheduling.k8s.io 16600 15
 v1.storage.k8s.io 16800 15
 v2.autoscaling 17500 30

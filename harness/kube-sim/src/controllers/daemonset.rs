@@ -1,7 +1,6 @@
 //! DaemonSets: a pod on every node that takes it.
 //!
-//! Updates delete outdated pods within `maxUnavailable` and let new ones take their place. Not modelled, and said so by an
-//! event: `maxSurge`, in whose place one pod at a time may be missing.
+//! Updates delete outdated pods within `maxUnavailable` and let new ones take their place; with `maxSurge` new ones come first.
 
 use std::sync::Arc;
 
@@ -75,6 +74,7 @@ impl DaemonSets {
     fn place(&mut self, set: &Value, hash: &str, pods: &[Arc<Value>]) -> Result<(i64, i64), Status> {
         let kind = self.store.kinds().daemon_sets.clone();
         let (mut desired, mut misplaced) = (0, 0);
+        let surges = surge(set, 1) > 0;
         for node in self.store.list(&self.store.kinds().nodes.clone(), "") {
             let wanted = pod_for(set, &kind, hash, name(&node));
             let here: Vec<_> = pods.iter().filter(|pod| meant_for(pod) == name(&node)).collect();
@@ -88,9 +88,16 @@ impl DaemonSets {
             if takes && here.is_empty() {
                 self.create(set, wanted)?;
             }
-            let excess = if takes { 1 } else { 0 };
-            for pod in here.iter().skip(excess).filter(|pod| !deleting(pod) && !is_finished(pod)) {
-                self.delete(set, pod)?;
+            let mut kept: Vec<bool> = Vec::new();
+            for pod in here.iter().filter(|pod| !deleting(pod) && !is_finished(pod)) {
+                // While a node has two, one is of the old template and one of the new.
+                let fresh = label(pod, HASH_LABEL) == Some(hash);
+                let room = takes && if surges { !kept.contains(&fresh) } else { kept.is_empty() };
+                if room {
+                    kept.push(fresh);
+                } else {
+                    self.delete(set, pod)?;
+                }
             }
         }
         Ok((desired, misplaced))
@@ -100,11 +107,9 @@ impl DaemonSets {
         if text(set, "/spec/updateStrategy/type") == "OnDelete" {
             return Ok(());
         }
-        let surge = set.pointer("/spec/updateStrategy/rollingUpdate/maxSurge");
-        if surge.is_some_and(|surge| *surge != json!(0) && *surge != json!("0%") && !surge.is_null()) {
-            let kind = self.store.kinds().daemon_sets.clone();
-            let message = "maxSurge is not modelled by kube-sim: outdated pods go before new ones come";
-            self.events.event(&kind, set, Level::Warning, "NotModelled", message);
+        let extra = surge(set, desired);
+        if extra > 0 {
+            return self.surge(set, hash, pods, extra);
         }
         let limit = set.pointer("/spec/updateStrategy/rollingUpdate/maxUnavailable");
         let limit = scaled(limit.filter(|limit| !limit.is_null()), desired, true, "1").max(1);
@@ -120,6 +125,39 @@ impl DaemonSets {
         }
         Ok(())
     }
+}
+
+impl DaemonSets {
+    /// A new pod comes beside the old one, on so many nodes at a time, and the old one goes once the new one is ready.
+    fn surge(&mut self, set: &Value, hash: &str, pods: &[Arc<Value>], most: i64) -> Result<(), Status> {
+        let kind = self.store.kinds().daemon_sets.clone();
+        let living = |pod: &&Arc<Value>| !deleting(pod) && !is_finished(pod);
+        let (fresh, old): (Vec<_>, Vec<_>) =
+            pods.iter().filter(living).partition(|pod| label(pod, HASH_LABEL) == Some(hash));
+        let beside = |old: &Value| fresh.iter().find(|pod| meant_for(pod) == meant_for(old));
+        let pairs = old.iter().filter(|pod| beside(pod).is_some_and(|new| !is_ready(new))).count();
+        let mut room = most - i64::try_from(pairs).unwrap_or(i64::MAX);
+        for pod in &old {
+            match beside(pod) {
+                Some(new) if is_ready(new) => self.delete(set, pod)?,
+                Some(_) => {}
+                // What does not work is replaced without counting.
+                None if room > 0 || !is_ready(pod) => {
+                    room -= i64::from(is_ready(pod));
+                    self.create(set, pod_for(set, &kind, hash, meant_for(pod)))?;
+                }
+                None => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How many pods may come before old ones go.
+fn surge(set: &Value, desired: i64) -> i64 {
+    let stated =
+        set.pointer("/spec/updateStrategy/rollingUpdate/maxSurge").filter(|stated| !stated.is_null());
+    if text(set, "/spec/updateStrategy/type") == "OnDelete" { 0 } else { scaled(stated, desired, true, "0") }
 }
 
 /// The node that a pod is on or bound for.

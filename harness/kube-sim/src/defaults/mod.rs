@@ -8,6 +8,8 @@ mod objects;
 mod pod;
 mod workloads;
 
+pub(crate) use workloads::TEMPLATE_GENERATION;
+
 use serde_json::{Map, Value, json};
 
 pub(crate) type Object = Map<String, Value>;

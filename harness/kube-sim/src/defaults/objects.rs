@@ -27,6 +27,12 @@ pub(super) fn apply(group: &str, kind: &str, it: &mut Object) {
         ("scheduling.k8s.io", "PriorityClass") => set_text(it, "preemptionPolicy", "PreemptLowerPriority"),
         ("autoscaling", "HorizontalPodAutoscaler") => autoscaler(it),
         ("apiextensions.k8s.io", "CustomResourceDefinition") => definition(it),
+        ("resource.k8s.io", "ResourceClaim") => devices(it),
+        ("resource.k8s.io", "ResourceClaimTemplate") => {
+            if let Some(claim) = present(it, "spec") {
+                devices(claim);
+            }
+        }
         ("apiregistration.k8s.io", "APIService") => {
             if let Some(service) = present(it, "spec").and_then(|spec| present(spec, "service")) {
                 set(service, "port", 443);
@@ -35,6 +41,21 @@ pub(super) fn apply(group: &str, kind: &str, it: &mut Object) {
         ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration") => webhooks(it, false),
         ("admissionregistration.k8s.io", "MutatingWebhookConfiguration") => webhooks(it, true),
         _ => {}
+    }
+}
+
+/// One device of each kind that is asked for.
+fn devices(claim: &mut Object) {
+    let Some(asked) = present(claim, "spec").and_then(|spec| present(spec, "devices")) else { return };
+    let exact = |request: &mut Object| {
+        set_text(request, "allocationMode", "ExactCount");
+        if text(request, "allocationMode") == "ExactCount" {
+            set(request, "count", 1);
+        }
+    };
+    for request in items(asked, "requests") {
+        present(request, "exactly").map(exact);
+        items(request, "firstAvailable").for_each(exact);
     }
 }
 

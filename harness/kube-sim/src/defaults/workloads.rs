@@ -14,9 +14,17 @@ pub(super) fn replication_controller(owner: &mut Object) {
     pod::template(spec, "template");
     let labels = spec.get("template").map(|template| template["metadata"]["labels"].clone());
     if let Some(labels @ Value::Object(_)) = labels {
-        set(spec, "selector", labels);
+        set(spec, "selector", labels.clone());
+        if let Some(metadata) = object(owner, "metadata")
+            && metadata.get("labels").is_none_or(|own| own.as_object().is_none_or(Object::is_empty))
+        {
+            metadata.insert("labels".into(), labels);
+        }
     }
 }
+
+/// The annotation that counts the templates of a daemon set.
+pub(crate) const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
 
 pub(super) fn deployment(owner: &mut Object) {
     let Some(spec) = spec(owner) else { return };
@@ -67,6 +75,11 @@ pub(super) fn stateful_set(owner: &mut Object) {
 }
 
 pub(super) fn daemon_set(owner: &mut Object) {
+    if let Some(metadata) = object(owner, "metadata")
+        && let Some(annotations) = object(metadata, "annotations")
+    {
+        set(annotations, TEMPLATE_GENERATION, "1");
+    }
     let Some(spec) = spec(owner) else { return };
     set(spec, "revisionHistoryLimit", 10);
     if let Some(strategy) = object(spec, "updateStrategy") {

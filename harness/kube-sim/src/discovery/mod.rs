@@ -131,6 +131,7 @@ fn storage_hash(kind: &Kind) -> Option<String> {
         ("autoscaling", "HorizontalPodAutoscaler") => ("autoscaling", "v2"),
         ("apiextensions.k8s.io", _) => ("apiextensions.k8s.io", "v1beta1"),
         ("storage.k8s.io", "VolumeAttributesClass") => ("storage.k8s.io", "v1beta1"),
+        ("resource.k8s.io", _) => ("resource.k8s.io", "v1beta2"),
         (group, _) => (group, kind.version.as_str()),
     };
     let named = format!("{group}/{version}/{}", kind.kind);

@@ -1,7 +1,9 @@
 //! The only floor that knows HTTP: TLS, authentication, authorization, negotiation, and the shape of answers.
 
 mod body;
+mod frames;
 mod listener;
+mod lists;
 mod negotiate;
 mod options;
 mod patches;
@@ -16,7 +18,7 @@ mod subresources;
 mod watch;
 
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use axum::body::Body;
 use axum::response::Response;
@@ -31,6 +33,7 @@ use crate::kubelet::Logs;
 use crate::kubelet::live::LiveContainers;
 use crate::status::Status;
 
+pub(crate) use frames::Frames;
 pub(crate) use listener::{Listening, serve};
 use protobuf::Messages;
 use request_info::{Query, RequestInfo};
@@ -46,6 +49,8 @@ pub(crate) struct Server {
     pub(crate) address: String,
     /// How to read protobuf bodies; read when the first one comes.
     pub(crate) messages: OnceLock<Messages>,
+    /// Events of watches that have been written.
+    pub(crate) frames: Arc<Frames>,
     /// Turns true when the cluster stops: ends streams.
     pub(crate) stop: Receiver<bool>,
 }
@@ -121,11 +126,27 @@ async fn answer(
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
     // Logs are text whatever the client says that it takes.
     let accept = accept.filter(|_| info.subresource != "log");
-    let accepted = negotiate::accepted(accept).ok_or_else(|| {
-        Status::not_acceptable(
-            "only the following media types are accepted: application/json, application/yaml (kube-sim does not write application/vnd.kubernetes.protobuf yet)",
-        )
+    let accepted = negotiate::accepted(accept, kind.builtin).ok_or_else(|| {
+        if !negotiate::known(accept) {
+            return Status::not_acceptable(
+                "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, \
+                 application/vnd.kubernetes.protobuf, application/json;stream=watch, \
+                 application/vnd.kubernetes.protobuf;stream=watch",
+            )
+            .with_details(serde_json::json!({}));
+        }
+        Status::not_acceptable(if kind.builtin {
+            "only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf"
+        } else {
+            "only the following media types are accepted: application/json, application/yaml"
+        })
     })?;
+    if info.verb == "watch"
+        && accepted.syntax == negotiate::Syntax::Protobuf
+        && negotiate::accepted(accept, false).is_none()
+    {
+        return Err(Status::not_modelled("watching in application/vnd.kubernetes.protobuf"));
+    }
     let body = match parts.method {
         Method::GET | Method::HEAD => bytes::Bytes::new(),
         _ => body::read(body).await?,

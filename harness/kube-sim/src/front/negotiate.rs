@@ -16,6 +16,8 @@ pub(crate) enum Form {
 pub(crate) enum Syntax {
     Json,
     Yaml,
+    /// Of objects and lists of built-in kinds; everything else is JSON then.
+    Protobuf,
 }
 
 /// What was negotiated.
@@ -47,12 +49,19 @@ impl<'a> Media<'a> {
     }
 }
 
+/// The media types of a header, those that are preferred first.
 fn medias(accept: &str) -> impl Iterator<Item = Media<'_>> {
-    accept.split(',').map(|text| Media::parse(text.trim()))
+    let weight = |media: &Media<'_>| {
+        let stated = media.parameter("q").and_then(|text| text.parse::<f64>().ok());
+        stated.unwrap_or(1.0).clamp(0.0, 1.0)
+    };
+    let mut all: Vec<Media<'_>> = accept.split(',').map(|text| Media::parse(text.trim())).collect();
+    all.sort_by(|a, b| weight(b).total_cmp(&weight(a)));
+    all.into_iter()
 }
 
-/// The first form that this server can give; `None` when there is none.
-pub(crate) fn accepted(accept: Option<&str>) -> Option<Accepted> {
+/// The first form that this server can give; `None` when there is none. Custom resources have no `protobuf`.
+pub(crate) fn accepted(accept: Option<&str>, protobuf: bool) -> Option<Accepted> {
     let Some(accept) = accept.filter(|accept| !accept.trim().is_empty()) else {
         return Some(Accepted::JSON);
     };
@@ -60,6 +69,9 @@ pub(crate) fn accepted(accept: Option<&str>) -> Option<Accepted> {
         let syntax = match media.name {
             "application/json" | "application/*" | "*/*" => Syntax::Json,
             "application/yaml" => Syntax::Yaml,
+            "application/vnd.kubernetes.protobuf" if protobuf && media.parameter("as").is_none() => {
+                Syntax::Protobuf
+            }
             _ => return None,
         };
         let form = match media.parameter("as") {
@@ -70,6 +82,18 @@ pub(crate) fn accepted(accept: Option<&str>) -> Option<Accepted> {
         };
         Some(Accepted { form, syntax })
     })
+}
+
+/// Whether any of the media types is one that this server knows, in whatever form.
+pub(crate) fn known(accept: Option<&str>) -> bool {
+    const KNOWN: [&str; 5] = [
+        "application/json",
+        "application/*",
+        "*/*",
+        "application/yaml",
+        "application/vnd.kubernetes.protobuf",
+    ];
+    medias(accept.unwrap_or_default()).any(|media| KNOWN.contains(&media.name))
 }
 
 /// The version of aggregated discovery that is asked for before anything else, if one is.
@@ -92,11 +116,12 @@ mod tests {
     #[test]
     fn the_first_form_that_can_be_given_wins() {
         let kubectl = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json";
-        assert_eq!(accepted(Some(kubectl)).unwrap().form, Form::Table);
+        assert_eq!(accepted(Some(kubectl), true).unwrap().form, Form::Table);
         let typed = "application/vnd.kubernetes.protobuf,application/json";
-        assert_eq!(accepted(Some(typed)), Some(Accepted::JSON));
-        assert_eq!(accepted(Some("application/vnd.kubernetes.protobuf")), None);
-        assert_eq!(accepted(None), Some(Accepted::JSON));
+        assert_eq!(accepted(Some(typed), true).unwrap().syntax, Syntax::Protobuf);
+        assert_eq!(accepted(Some(typed), false), Some(Accepted::JSON));
+        assert_eq!(accepted(Some("application/vnd.kubernetes.protobuf"), false), None);
+        assert_eq!(accepted(None, false), Some(Accepted::JSON));
         let discovery =
             "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json";
         assert_eq!(aggregated_discovery(Some(discovery)), Some("v2"));

@@ -13,6 +13,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::Value;
 
 use super::negotiate::Syntax;
+use super::protobuf::Messages;
 use crate::status::Status;
 
 /// Bodies from this size on are compressed for clients that take it, as the real server does.
@@ -60,9 +61,19 @@ pub(crate) fn to_bytes(value: &Value) -> Vec<u8> {
 }
 
 /// An answer in the syntax that was negotiated.
-pub(crate) fn value(code: StatusCode, value: &Value, syntax: Syntax, gzip: bool) -> Response {
+pub(crate) fn value(
+    code: StatusCode,
+    value: &Value,
+    syntax: Syntax,
+    messages: &Messages,
+    gzip: bool,
+) -> Response {
     match syntax {
         Syntax::Json => json(code, value, gzip),
+        Syntax::Protobuf => match messages.encode(value) {
+            Some(body) => bytes(code, "application/vnd.kubernetes.protobuf", body, gzip),
+            None => json(code, value, gzip),
+        },
         Syntax::Yaml => match serde_saphyr::to_string(value) {
             Ok(text) => bytes(code, "application/yaml", text.into_bytes(), gzip),
             Err(error) => refusal(&Status::internal(error)),

@@ -9,11 +9,11 @@ use http::{HeaderMap, StatusCode};
 use hyper::upgrade::OnUpgrade;
 use serde_json::Value;
 
-use super::negotiate::Accepted;
+use super::negotiate::{Accepted, Form};
 use super::request_info::{Query, RequestInfo};
 
 use super::options::{FieldValidation, Verb};
-use super::{Server, body, options, patches, render, show, subresources, watch};
+use super::{Server, body, lists, options, patches, render, show, subresources, watch};
 use crate::admission;
 use crate::api::{
     Caller, DeleteOptions, FieldSelector, LabelSelector, Patch, PatchOptions, Selection, Sub, WriteOptions,
@@ -64,6 +64,7 @@ fn deprecation(kind: &Kind) -> Option<&'static str> {
 async fn dispatch(request: &Request<'_>) -> Result<Response, Status> {
     let (info, kind) = (request.info, &request.kind);
     check_scope(info, kind)?;
+    request.check_include()?;
     let sub = match info.subresource.as_str() {
         "" => Sub::Main,
         name => Sub::named(name).filter(|sub| kind.has(*sub)).ok_or_else(Status::no_such_path)?,
@@ -118,9 +119,22 @@ impl Request<'_> {
         body::object(messages, body::media_type(self.headers), &self.kind.kind, &self.body)
     }
 
-    /// What the rows of a table carry of their objects; something else than the known words means metadata.
+    /// What the rows of a table carry of their objects.
     fn include(&self) -> IncludeObject {
         self.query.get("includeObject").and_then(IncludeObject::parse).unwrap_or_default()
+    }
+
+    /// Refuses tables whose rows are to carry something that is not known.
+    fn check_include(&self) -> Result<(), Status> {
+        let Some(stated) = self.query.get("includeObject").filter(|_| self.accepted.form == Form::Table)
+        else {
+            return Ok(());
+        };
+        IncludeObject::parse(stated).map(drop).ok_or_else(|| {
+            Status::bad_request(format!(
+                "Unable to convert to Table as requested: includeObject: Invalid value: {stated:?}: must be 'Metadata', 'Object', 'None', or empty"
+            ))
+        })
     }
 
     fn namespace(&self) -> Option<&str> {
@@ -136,7 +150,12 @@ impl Request<'_> {
     pub(super) fn render(&self, code: StatusCode, object: Value) -> Response {
         let include = self.include();
         let shown = show::one(&self.server.api, &self.kind, object, self.accepted.form, include);
-        render::value(code, &shown, self.accepted.syntax, render::takes_gzip(self.headers))
+        self.rendered(code, &shown)
+    }
+
+    fn rendered(&self, code: StatusCode, shown: &Value) -> Response {
+        let gzip = render::takes_gzip(self.headers);
+        render::value(code, shown, self.accepted.syntax, self.server.messages(), gzip)
     }
 
     fn selection(&self) -> Result<Selection, Status> {
@@ -223,15 +242,7 @@ impl Request<'_> {
 
     /// What the namespace's policies say of an object that was written.
     fn policy_warnings(&self, object: &Value) -> Vec<String> {
-        let mut warnings = admission::warnings(&self.server.api, &self.kind, object);
-        if self.kind.is("apiextensions.k8s.io", "CustomResourceDefinition")
-            && has_rules(&object["spec"]["versions"])
-        {
-            warnings.push(
-                "kube-sim does not evaluate x-kubernetes-validations: these rules always hold".to_owned(),
-            );
-        }
-        warnings
+        admission::warnings(&self.server.api, &self.kind, object)
     }
 
     fn list(&self) -> Result<Response, Status> {
@@ -241,9 +252,13 @@ impl Request<'_> {
         options::reached(self.query, api.ledger().revision())?;
         let selection = self.selection()?;
         let selection = Selection { at: wanted, ..selection };
+        if self.accepted == Accepted::JSON {
+            let rows = api.rows(&self.kind, self.namespace(), &selection)?;
+            return Ok(lists::json(&self.kind, rows, render::takes_gzip(self.headers)));
+        }
         let listed = api.list(&self.kind, self.namespace(), &selection)?;
         let shown = show::list(api, &self.kind, listed, self.accepted.form, self.include());
-        Ok(render::value(StatusCode::OK, &shown, self.accepted.syntax, render::takes_gzip(self.headers)))
+        Ok(self.rendered(StatusCode::OK, &shown))
     }
 
     fn watch(&self) -> Result<Response, Status> {
@@ -261,7 +276,7 @@ impl Request<'_> {
             bookmarks: self.query.flag("allowWatchBookmarks"),
             initial: self.query.flag("sendInitialEvents"),
         };
-        watch::start(&self.server.api, ask, self.server.stop.clone())
+        watch::start(self.server, ask)
     }
 
     fn delete(&self) -> Result<Response, Status> {
@@ -277,7 +292,7 @@ impl Request<'_> {
         let listed =
             api.delete_collection(&self.caller, &self.kind, self.namespace(), &selection, &options)?;
         let shown = show::list(api, &self.kind, listed, self.accepted.form, self.include());
-        Ok(render::value(StatusCode::OK, &shown, self.accepted.syntax, render::takes_gzip(self.headers)))
+        Ok(self.rendered(StatusCode::OK, &shown))
     }
 
     /// Fields that the kind does not have: refused, or warned of, as is asked for.
@@ -316,14 +331,5 @@ impl Request<'_> {
             render::warn(&mut response, warning);
         }
         response
-    }
-}
-
-/// Whether a schema has validation rules in CEL.
-fn has_rules(schema: &Value) -> bool {
-    match schema {
-        Value::Object(map) => map.contains_key("x-kubernetes-validations") || map.values().any(has_rules),
-        Value::Array(items) => items.iter().any(has_rules),
-        _ => false,
     }
 }

@@ -1,14 +1,16 @@
-//! Requests that become connections: `pods/exec` and `pods/portforward`.
+//! Requests that become connections: `pods/exec`, `pods/attach` and `pods/portforward`.
 
 use axum::response::Response;
+use futures::StreamExt as _;
 use serde_json::Value;
 
 use super::resources::Request;
 use super::subresources::{choose_container, containers, pod};
 use crate::api::meta;
+use crate::kubelet::LogOptions;
 use crate::kubelet::live::Backing;
 use crate::status::Status;
-use crate::streaming::{self, Ask, Connection, Pod};
+use crate::streaming::{self, Ask, Connection, Pod, Source};
 
 fn connection<'a>(request: &'a Request<'_>) -> Connection<'a> {
     Connection {
@@ -58,7 +60,36 @@ pub(super) fn exec(request: &Request<'_>) -> Result<Response, Status> {
     if !(ask.stdin || ask.stdout || ask.stderr) {
         return Err(Status::bad_request("you must specify at least 1 of stdin, stdout, stderr"));
     }
-    streaming::run_command(&connection(request), live, ask, stopped(request))
+    streaming::run_command(&connection(request), Source::Command(live), ask, stopped(request))
+}
+
+/// Connects a client with what a container writes from now on.
+pub(super) fn attach(request: &Request<'_>) -> Result<Response, Status> {
+    let pod = on_a_node(request)?;
+    let container = choose_container(request, &pod)?;
+    let query = request.query;
+    if query.flag("stdin") {
+        return Err(Status::not_modelled("attaching to the input of containers"));
+    }
+    let ask = Ask {
+        stdout: query.flag("stdout"),
+        stderr: query.flag("stderr"),
+        tty: query.flag("tty"),
+        ..Ask::default()
+    };
+    if !(ask.stdout || ask.stderr) {
+        return Err(Status::bad_request("you must specify at least 1 of stdin, stdout, stderr"));
+    }
+    let fresh = LogOptions { follow: true, tail_lines: Some(0), ..LogOptions::default() };
+    let runs = request.server.live.find(meta::uid(&pod), &container).is_some();
+    let log = runs.then(|| request.server.logs.read(meta::uid(&pod), &container, &fresh).ok()).flatten();
+    let source = match log {
+        Some(log) => Source::Log(log.boxed()),
+        None => Source::Command(Err(format!(
+            "unable to upgrade connection: container {container} not found in pod"
+        ))),
+    };
+    streaming::run_command(&connection(request), source, ask, stopped(request))
 }
 
 /// Connects a client with ports of a pod.

@@ -1,5 +1,5 @@
-//! Subresources that are actions: log, token, binding, eviction, exec, port forwarding. Attaching and proxying are
-//! refused by name.
+//! Subresources that are actions: log, token, binding, eviction, exec, attach, port forwarding. Proxying is refused
+//! by name.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::response::Response;
 use futures::StreamExt as _;
 use http::{HeaderValue, StatusCode, header};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::resources::Request;
 use super::{options, render, streams};
@@ -25,8 +25,8 @@ pub(super) async fn answer(request: &Request<'_>, sub: Sub) -> Result<Response, 
         ("create", Sub::Binding) => return bind(request),
         ("create", Sub::Eviction) => return evict(request),
         ("get" | "create", Sub::Exec) => return streams::exec(request),
+        ("get" | "create", Sub::Attach) => return streams::attach(request),
         ("get" | "create", Sub::PortForward) => return streams::port_forward(request),
-        (_, Sub::Attach) => "attaching to containers (pods/attach)",
         (_, Sub::Proxy) => "proxying through the API server",
         _ => return Err(Status::method_not_allowed()),
     };
@@ -131,6 +131,7 @@ async fn token(request: &Request<'_>) -> Result<Response, Status> {
         other => return Err(Status::not_modelled(&format!("binding a token to a {other}"))),
     };
     let seconds = token_lifetime(&object)?;
+    let fields = asked_fields(&object["spec"]);
     if let Some((name, _)) = &pod {
         let pods = request.server.api.kind("", "Pod")?;
         request.server.api.get(&pods, request.info.namespace(), name)?;
@@ -150,7 +151,32 @@ async fn token(request: &Request<'_>) -> Result<Response, Status> {
     let metadata = meta::metadata(&mut object);
     metadata.insert("name".into(), request.info.name.clone().into());
     metadata.insert("namespace".into(), request.info.namespace.clone().into());
+    let now = meta::time(request.server.api.now());
+    metadata.insert("uid".into(), request.server.api.draw_uid().into());
+    metadata.insert("creationTimestamp".into(), now.clone().into());
+    if !fields.is_empty() {
+        let fields = json!({"f:spec": fields});
+        let managed = json!([{
+            "manager": request.caller.manager, "operation": "Update", "subresource": "token", "time": now,
+            "apiVersion": "authentication.k8s.io/v1", "fieldsType": "FieldsV1", "fieldsV1": fields,
+        }]);
+        metadata.insert("managedFields".into(), managed);
+    }
     Ok(render::json(StatusCode::CREATED, &object, false))
+}
+
+/// The fields of a token request that its sender owns.
+fn asked_fields(spec: &Value) -> Map<String, Value> {
+    let mut fields = Map::new();
+    for (field, value) in spec.as_object().into_iter().flatten() {
+        let mut below = json!({});
+        if let Some(inner) = value.as_object() {
+            below["."] = json!({});
+            inner.keys().for_each(|name| below[format!("f:{name}")] = json!({}));
+        }
+        fields.insert(format!("f:{field}"), below);
+    }
+    fields
 }
 
 /// How long a token is to live, in seconds: from ten minutes on.

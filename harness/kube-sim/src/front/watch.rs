@@ -2,8 +2,9 @@
 //!
 //! A stream holds nothing of the clock: while it waits, the world may go on.
 
-use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
+use std::vec::IntoIter;
 
 use axum::body::Body;
 use axum::response::Response;
@@ -12,12 +13,11 @@ use futures::stream;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 use sim_core::clock::Stopwatch;
-use sim_core::ledger::{Change, Watch};
-use std::sync::Arc;
+use sim_core::ledger::{Change, Row, Watch};
 use tokio::sync::watch::Receiver;
 
 use super::negotiate::Form;
-use super::show;
+use super::{Frames, Server, show};
 use crate::api::{Api, Selection};
 use crate::registry::Kind;
 use crate::status::Status;
@@ -28,6 +28,12 @@ const LIFETIME: Duration = Duration::from_secs(45 * 60);
 
 /// How often a client that takes bookmarks gets one, in wall time.
 const BOOKMARK_EVERY: Duration = Duration::from_secs(60);
+
+/// How much is written at a time, in bytes.
+const PIECE: usize = 64 * 1024;
+
+/// How many changes are taken from the feed at a time.
+const BATCH: usize = 256;
 
 /// What a watch was asked for.
 #[derive(Debug)]
@@ -48,7 +54,13 @@ struct Streaming {
     api: Api,
     ask: Ask,
     watch: Watch,
-    ready: VecDeque<Bytes>,
+    frames: Arc<Frames>,
+    /// What is there already and has not been written yet.
+    initial: IntoIter<Arc<Value>>,
+    /// Changes that have not been written yet.
+    changes: IntoIter<Change>,
+    /// What is to be said once all of the above has been.
+    after: Option<Bytes>,
     running: Stopwatch,
     bookmarked: Stopwatch,
     stop: Receiver<bool>,
@@ -56,7 +68,8 @@ struct Streaming {
 }
 
 /// Starts a stream.
-pub(crate) fn start(api: &Api, ask: Ask, stop: Receiver<bool>) -> Result<Response, Status> {
+pub(crate) fn start(server: &Server, ask: Ask) -> Result<Response, Status> {
+    let api = &server.api;
     let wanted = match ask.from.as_deref() {
         None | Some("" | "0") => None,
         Some(text) => {
@@ -64,15 +77,13 @@ pub(crate) fn start(api: &Api, ask: Ask, stop: Receiver<bool>) -> Result<Respons
             Some(read.map_err(|_| Status::new(500, "", super::options::revision_problem(text)))?)
         }
     };
-    let mut ready = VecDeque::new();
+    let (mut initial, mut after) = (Vec::new(), None);
     let synthetic = wanted.is_none() || ask.initial;
     let from = if synthetic {
-        let listed = api.list(&ask.kind, ask.namespace.as_deref(), &ask.selection)?;
-        for item in listed.items {
-            ready.push_back(frame(api, &ask, "ADDED", item));
-        }
+        let listed = api.rows(&ask.kind, ask.namespace.as_deref(), &ask.selection)?;
+        initial = listed.items;
         if ask.initial && ask.bookmarks {
-            ready.push_back(bookmark(api, &ask, listed.revision, true));
+            after = Some(bookmark(api, &ask, listed.revision, true));
         }
         listed.revision
     } else {
@@ -93,10 +104,13 @@ pub(crate) fn start(api: &Api, ask: Ask, stop: Receiver<bool>) -> Result<Respons
     let streaming = Streaming {
         api: api.clone(),
         watch,
-        ready,
+        frames: server.frames.clone(),
+        initial: initial.into_iter(),
+        changes: Vec::new().into_iter(),
+        after,
         running: clock.stopwatch(),
         bookmarked: clock.stopwatch(),
-        stop,
+        stop: server.stop.clone(),
         ended: false,
         ask,
     };
@@ -116,7 +130,7 @@ impl Streaming {
     /// The next piece of the stream; `None` at its end.
     async fn next(&mut self) -> Option<Bytes> {
         loop {
-            if let Some(chunk) = self.drain() {
+            if let Some(chunk) = self.written() {
                 return Some(chunk);
             }
             if self.ended || *self.stop.borrow() {
@@ -130,16 +144,15 @@ impl Streaming {
             };
             let clock = self.api.clock().clone();
             tokio::select! {
-                changes = self.watch.next() => match changes {
-                    Ok(changes) => self.take(&changes),
+                changes = self.watch.next_up_to(BATCH) => match changes {
+                    Ok(changes) => self.changes = changes.into_iter(),
                     Err(compacted) => self.fail(&Status::expired(format!(
                         "too old resource version: {} ({})", compacted.requested, compacted.oldest))),
                 },
                 () = clock.wall_sleep(pause) => {
                     if self.ask.bookmarks && pause < left {
                         self.bookmarked = clock.stopwatch();
-                        let chunk = bookmark(&self.api, &self.ask, self.watch.seen(), false);
-                        self.ready.push_back(chunk);
+                        self.after = Some(bookmark(&self.api, &self.ask, self.watch.seen(), false));
                     }
                 }
                 _ = self.stop.changed() => return None,
@@ -147,50 +160,79 @@ impl Streaming {
         }
     }
 
-    /// Everything that is ready, as one piece.
-    fn drain(&mut self) -> Option<Bytes> {
-        let first = self.ready.pop_front()?;
-        if self.ready.is_empty() {
-            return Some(first);
+    /// The next piece of what is there to be said: not much at a time, so that a slow reader costs little.
+    fn written(&mut self) -> Option<Bytes> {
+        let mut pieces: Vec<Bytes> = Vec::new();
+        let mut size = 0;
+        while size < PIECE {
+            let Some(piece) = self.next_event() else { break };
+            size += piece.len();
+            pieces.push(piece);
         }
-        let mut all = first.to_vec();
-        for chunk in self.ready.drain(..) {
-            all.extend_from_slice(&chunk);
+        match pieces.as_slice() {
+            [] => None,
+            [one] => Some(one.clone()),
+            several => Some(several.concat().into()),
         }
-        Some(all.into())
+    }
+
+    fn next_event(&mut self) -> Option<Bytes> {
+        if let Some(row) = self.initial.next() {
+            return Some(frame(&self.api, &self.ask, "ADDED", &row));
+        }
+        while let Some(change) = self.changes.next() {
+            if let Some(text) = self.event(&change) {
+                return Some(text);
+            }
+        }
+        self.after.take()
     }
 
     fn fail(&mut self, status: &Status) {
-        self.ready.push_back(line(&json!({"type": "ERROR", "object": status.to_value()})));
+        self.after = Some(line(&json!({"type": "ERROR", "object": status.to_value()})));
         self.ended = true;
     }
 
-    fn take(&mut self, changes: &[Change]) {
-        for change in changes {
-            let (after, before) = self.api.shown(&self.ask.kind, change);
-            let wanted = |object: &Value| {
-                self.ask.selection.labels.matches(object) && self.ask.selection.fields.matches(object)
-            };
-            let after = after.filter(|object| wanted(object));
-            let before = before.filter(|object| wanted(object));
-            let (event, object) = match (before, after) {
-                (None, Some(after)) => ("ADDED", after),
-                (Some(_), Some(after)) => ("MODIFIED", after),
-                (Some(mut before), None) => {
-                    // What left the selection, or went, is shown as of the commit that made it go.
-                    before["metadata"]["resourceVersion"] = json!(change.revision.to_string());
-                    ("DELETED", before)
-                }
-                (None, None) => continue,
-            };
-            self.ready.push_back(frame(&self.api, &self.ask, event, object));
-        }
+    /// What a change means to this watcher; none if nothing.
+    fn event(&self, change: &Change) -> Option<Bytes> {
+        let wanted = |row: &&Row| {
+            let selection = &self.ask.selection;
+            selection.labels.matches(&row.value) && selection.fields.matches(&row.value)
+        };
+        let (after, before) = (change.after.as_ref().filter(wanted), change.before.as_ref().filter(wanted));
+        let event = match (before, after) {
+            (None, Some(_)) => "ADDED",
+            (Some(_), Some(_)) => "MODIFIED",
+            (Some(_), None) => "DELETED",
+            (None, None) => return None,
+        };
+        let write = || match (before, after) {
+            (Some(before), None) => {
+                // What left the selection, or went, is shown as of the commit that made it go.
+                let mut gone = Value::clone(&before.value);
+                gone["metadata"]["resourceVersion"] = json!(change.revision.to_string());
+                frame(&self.api, &self.ask, event, &gone)
+            }
+            (_, Some(after)) => frame(&self.api, &self.ask, event, &after.value),
+            (None, None) => Bytes::new(),
+        };
+        Some(match self.ask.form {
+            Form::Plain => self.frames.text(change, &self.ask.kind, event, write),
+            _ => write(),
+        })
     }
 }
 
-fn frame(api: &Api, ask: &Ask, event: &str, object: Value) -> Bytes {
-    let object = show::one(api, &ask.kind, object, ask.form, ask.include);
-    line(&json!({"type": event, "object": object}))
+fn frame(api: &Api, ask: &Ask, event: &str, stored: &Value) -> Bytes {
+    if ask.form != Form::Plain {
+        let object = show::one(api, &ask.kind, Api::shown(&ask.kind, stored), ask.form, ask.include);
+        return line(&json!({"type": event, "object": object}));
+    }
+    let mut text = format!("{{\"type\":\"{event}\",\"object\":").into_bytes();
+    // A value has text keys only, so it can always be written.
+    let _ = Api::with_shown(&ask.kind, stored, |object| serde_json::to_writer(&mut text, object));
+    text.extend_from_slice(b"}\n");
+    text.into()
 }
 
 fn bookmark(api: &Api, ask: &Ask, revision: u64, initial: bool) -> Bytes {

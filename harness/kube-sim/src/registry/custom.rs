@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::kind::{Custom, Kind, ScalePaths, Sub};
+use crate::rules::Rules;
 
 /// The served versions of an established definition; none when it is not established.
 pub(super) fn kinds(definition: &Value) -> Vec<Kind> {
@@ -19,6 +20,11 @@ pub(super) fn kinds(definition: &Value) -> Vec<Kind> {
         .filter(|version| version["served"] == true)
         .filter_map(|version| kind(&definition["spec"], version))
         .collect()
+}
+
+/// Group and version of everything that an established definition serves.
+pub(crate) fn served_versions(definition: &Value) -> Vec<(String, String)> {
+    kinds(definition).into_iter().map(|kind| (kind.group, kind.version)).collect()
 }
 
 fn established(definition: &Value) -> bool {
@@ -57,15 +63,15 @@ fn kind(spec: &Value, version: &Value) -> Option<Kind> {
         generation: true,
         subresources,
         builtin: false,
-        custom: Some(Arc::new(custom(version, scale, group, name))),
+        custom: Some(Arc::new(custom(spec, version, scale))),
         table: format!("{group}/{plural}"),
     })
 }
 
-fn custom(version: &Value, scale: Option<ScalePaths>, group: &str, kind: &str) -> Custom {
+fn custom(spec: &Value, version: &Value, scale: Option<ScalePaths>) -> Custom {
     let deprecated = version["deprecated"] == true;
     let stated = version["deprecationWarning"].as_str().map(ToOwned::to_owned);
-    let usual = || format!("{group}/{} {kind} is deprecated", version["name"].as_str().unwrap_or_default());
+    let usual = || deprecation(spec, version["name"].as_str().unwrap_or_default());
     let fields = version["selectableFields"].as_array().into_iter().flatten();
     Custom {
         schema: version["schema"].get("openAPIV3Schema").cloned(),
@@ -76,7 +82,20 @@ fn custom(version: &Value, scale: Option<ScalePaths>, group: &str, kind: &str) -
             .map(|path| path.trim_start_matches('.').to_owned())
             .collect(),
         warning: deprecated.then(|| stated.unwrap_or_else(usual)),
+        rules: Rules::default(),
     }
+}
+
+/// What is said of a deprecated version, with the newest served version that is not, if there is a newer one.
+fn deprecation(spec: &Value, version: &str) -> String {
+    let (group, kind) =
+        (spec["group"].as_str().unwrap_or_default(), spec["names"]["kind"].as_str().unwrap_or_default());
+    let all = spec["versions"].as_array().into_iter().flatten();
+    let current = all.filter(|one| one["served"] == true && one["deprecated"] != true);
+    let newest = current.filter_map(|one| one["name"].as_str()).max_by_key(|name| version_rank(name));
+    let newer = newest.filter(|newest| version_rank(newest) > version_rank(version));
+    let instead = newer.map(|newer| format!("; use {group}/{newer} {kind}")).unwrap_or_default();
+    format!("{group}/{version} {kind} is deprecated{instead}")
 }
 
 fn scale(scale: &Value) -> Option<ScalePaths> {

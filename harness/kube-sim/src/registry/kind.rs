@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::rules::Rules;
+
 /// A part of an object, or an action on it, that has a path of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Sub {
@@ -111,6 +113,8 @@ pub struct Custom {
     pub selectable_fields: Vec<String>,
     /// A deprecation warning for every request.
     pub warning: Option<String>,
+    /// The rules of the schema.
+    pub rules: Rules,
 }
 
 /// One kind in one version.

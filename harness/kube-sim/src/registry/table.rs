@@ -87,6 +87,11 @@ Lease leases n - - -
 RuntimeClass runtimeclasses c - - -
 # discovery.k8s.io/v1
 EndpointSlice endpointslices ng - - -
+# resource.k8s.io/v1
+DeviceClass deviceclasses cg - - -
+ResourceClaim resourceclaims n status - -
+ResourceClaimTemplate resourceclaimtemplates n - - -
+ResourceSlice resourceslices cg - - -
 # flowcontrol.apiserver.k8s.io/v1
 FlowSchema flowschemas cg status - -
 PriorityLevelConfiguration prioritylevelconfigurations cg status - -

@@ -13,8 +13,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, Utf8Bytes};
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
-use super::exec::{self, Ask, Input, Output};
-use crate::kubelet::live::Live;
+use super::exec::{self, Ask, Input, Output, Source};
 
 const STDIN: u8 = 0;
 const STDOUT: u8 = 1;
@@ -40,7 +39,7 @@ pub(super) async fn socket(connection: Upgraded) -> WebSocketStream<TokioIo<Upgr
 }
 
 /// Runs a command whose ends are channels of a websocket.
-pub(super) async fn serve(connection: Upgraded, live: Result<Live, String>, ask: Ask) {
+pub(super) async fn serve(connection: Upgraded, source_of: Source, ask: Ask) {
     let (mut sink, mut source) = socket(connection).await.split();
     let (to_command, input) = mpsc::channel(QUEUE);
     let (output, mut from_command) = mpsc::channel::<(Output, Bytes)>(QUEUE);
@@ -64,7 +63,7 @@ pub(super) async fn serve(connection: Upgraded, live: Result<Live, String>, ask:
             }
             sink
         };
-        let (status, mut sink) = tokio::join!(exec::run(live, &ask, input, output), talk);
+        let (status, mut sink) = tokio::join!(exec::run(source_of, &ask, input, output), talk);
         if let Some(mut status) = status {
             if status["reason"] == "InternalError" {
                 // Between a real kubelet and a websocket stands the API server, which reports what failed once more.

@@ -3,6 +3,8 @@
 //! A command ends with its container and with its client, whichever goes first.
 
 use axum::body::Bytes;
+use futures::StreamExt as _;
+use futures::stream::BoxStream;
 use pty_process::{OwnedWritePty, Size};
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
@@ -31,6 +33,14 @@ pub(crate) struct Ask {
     pub(crate) tty: bool,
 }
 
+/// What a client is connected with.
+pub(crate) enum Source {
+    /// A fresh command in a container, or why there is none.
+    Command(Result<Live, String>),
+    /// What a container writes from now on.
+    Log(BoxStream<'static, Bytes>),
+}
+
 /// What comes from the client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Input {
@@ -57,6 +67,38 @@ enum Feed {
 
 /// Runs a command to its end. Returns the `Status` object that the client is told; nothing when the client is gone.
 pub(super) async fn run(
+    source: Source,
+    ask: &Ask,
+    input: Receiver<Input>,
+    output: Sender<(Output, Bytes)>,
+) -> Option<Value> {
+    match source {
+        Source::Command(live) => command(live, ask, input, output).await,
+        Source::Log(log) => follow(log, input, output).await,
+    }
+}
+
+/// Carries what a container writes until it ends. Output and error output are one, as in its log.
+async fn follow(
+    mut log: BoxStream<'static, Bytes>,
+    mut input: Receiver<Input>,
+    output: Sender<(Output, Bytes)>,
+) -> Option<Value> {
+    let work = async {
+        while let Some(text) = log.next().await {
+            output.send((Output::Stdout, text)).await.ok()?;
+        }
+        Some(ended(&[], 0))
+    };
+    // Nothing but the size of a window is sent.
+    let listen = async { while input.recv().await.is_some() {} };
+    tokio::select! {
+        status = work => status,
+        () = listen => None,
+    }
+}
+
+async fn command(
     live: Result<Live, String>,
     ask: &Ask,
     input: Receiver<Input>,
@@ -205,7 +247,7 @@ mod tests {
                 if to == Output::Stdout { out.extend(bytes) } else { err.extend(bytes) }
             }
         };
-        let (status, ()) = tokio::join!(run(Ok(live), &ask, inputs_read, output), collect);
+        let (status, ()) = tokio::join!(run(Source::Command(Ok(live)), &ask, inputs_read, output), collect);
         drop(input);
         (status, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
     }
@@ -217,6 +259,17 @@ mod tests {
         let (status, out, err) = shell("cat; echo bad >&2; exit 3", ask, input).await;
         assert_eq!((out.as_str(), err.as_str()), ("hello\n", "bad\n"));
         assert_eq!(status.unwrap()["details"]["causes"][0]["message"], "3");
+    }
+
+    #[tokio::test]
+    async fn a_client_that_attaches_gets_what_comes_until_the_container_ends() {
+        let log = futures::stream::iter([Bytes::from_static(b"one\n"), Bytes::from_static(b"two\n")]).boxed();
+        let (_input, inputs) = mpsc::channel(1);
+        let (output, mut outputs) = mpsc::channel(8);
+        let status = run(Source::Log(log), &Ask::default(), inputs, output).await;
+        assert_eq!(status.unwrap()["status"], "Success");
+        assert_eq!(outputs.recv().await.unwrap(), (Output::Stdout, Bytes::from_static(b"one\n")));
+        assert_eq!(outputs.recv().await.unwrap().1, "two\n");
     }
 
     #[tokio::test]
@@ -242,6 +295,6 @@ mod tests {
         let (output, _outputs) = mpsc::channel(1);
         drop(input);
         let ask = Ask { argv: vec!["sleep".into(), "1000".into()], ..Ask::default() };
-        assert_eq!(run(Ok(live), &ask, inputs, output).await, None);
+        assert_eq!(run(Source::Command(Ok(live)), &ask, inputs, output).await, None);
     }
 }

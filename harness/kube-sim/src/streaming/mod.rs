@@ -1,7 +1,8 @@
 //! Connections that outlive their request: commands in containers, and ports of pods.
 //!
 //! Clients ask for a websocket first (`v5.channel.k8s.io` for commands, SPDY within a websocket for ports) and for bare
-//! `SPDY/3.1` otherwise; both are answered. Attaching is not modelled.
+//! `SPDY/3.1` otherwise; both are answered. Who attaches gets what the container writes;
+//! its input is nobody's, so that attaching to that is refused by name.
 
 mod channels;
 mod exec;
@@ -18,10 +19,9 @@ use sim_core::clock::Clock;
 use tokio::sync::mpsc;
 
 use self::upgrade::Kind;
-use crate::kubelet::live::Live;
 use crate::status::Status;
 
-pub(crate) use self::exec::Ask;
+pub(crate) use self::exec::{Ask, Source};
 pub(crate) use self::forward::Pod;
 
 /// How many streams wait to be looked at.
@@ -44,14 +44,14 @@ impl Connection<'_> {
     }
 }
 
-/// Runs a command in a container, over the connection of this request. Where there is no such container, the client is
+/// Runs a command in a container, or follows what it writes, over the connection of this request. Where there is no such container, the client is
 /// told so over the connection, as by a real kubelet.
 ///
 /// # Errors
 /// 400 when the client asks for no upgrade that is known.
 pub(crate) fn run_command(
     connection: &Connection<'_>,
-    live: Result<Live, String>,
+    source: Source,
     ask: Ask,
     stopped: impl Future<Output = ()> + Send + 'static,
 ) -> Result<Response, Status> {
@@ -61,8 +61,8 @@ pub(crate) fn run_command(
         let work = async {
             let Ok(connection) = upgrade.await else { return };
             match agreed.kind {
-                Kind::WebSocket => channels::serve(connection, live, ask).await,
-                Kind::Spdy => remote::serve(connection, live, ask, &clock).await,
+                Kind::WebSocket => channels::serve(connection, source, ask).await,
+                Kind::Spdy => remote::serve(connection, source, ask, &clock).await,
             }
         };
         tokio::select! {

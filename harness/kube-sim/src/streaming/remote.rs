@@ -9,9 +9,8 @@ use sim_core::clock::Clock;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
 use super::QUEUE;
-use super::exec::{self, Ask, Input, Output};
+use super::exec::{self, Ask, Input, Output, Source};
 use super::spdy::{self, Stream};
-use crate::kubelet::live::Live;
 
 /// The protocols, best first.
 pub(super) const PROTOCOLS: [&str; 1] = ["v4.channel.k8s.io"];
@@ -52,14 +51,14 @@ impl Ends {
 }
 
 /// Runs a command whose ends are streams of a SPDY connection.
-pub(super) async fn serve(connection: Upgraded, live: Result<Live, String>, ask: Ask, clock: &Clock) {
+pub(super) async fn serve(connection: Upgraded, from: Source, ask: Ask, clock: &Clock) {
     let (opened, streams) = mpsc::channel(QUEUE);
     let session = spdy::serve(TokioIo::new(connection), opened);
-    let command = command(streams, live, &ask, clock);
+    let command = command(streams, from, &ask, clock);
     tokio::join!(session, command);
 }
 
-async fn command(mut streams: Receiver<Stream>, live: Result<Live, String>, ask: &Ask, clock: &Clock) {
+async fn command(mut streams: Receiver<Stream>, from: Source, ask: &Ask, clock: &Clock) {
     let mut ends = Ends::default();
     let opening = async {
         while !ends.complete(ask) {
@@ -96,7 +95,7 @@ async fn command(mut streams: Receiver<Stream>, live: Result<Live, String>, ask:
         // The end of the connection is the end of the command.
         while streams.recv().await.is_some() {}
     };
-    let run = async { tokio::join!(exec::run(live, ask, input, output), talk).0 };
+    let run = async { tokio::join!(exec::run(from, ask, input, output), talk).0 };
     tokio::select! {
         status = run => {
             if let (Some(status), Some(error)) = (status, error) {

@@ -30,6 +30,11 @@ impl Errors {
         self.add("FieldValueInvalid", path, format!("Invalid value: {value}{}", detail(why)));
     }
 
+    /// An invalid value that is shown in words of its own.
+    pub(super) fn invalid_shown(&mut self, path: impl Into<String>, shown: &str, why: &str) {
+        self.add("FieldValueInvalid", path, format!("Invalid value: {shown}{}", detail(why)));
+    }
+
     /// An invalid text, for each reason given.
     pub(super) fn invalid_text(&mut self, path: &str, text: &str, reasons: impl IntoIterator<Item = String>) {
         for why in reasons {

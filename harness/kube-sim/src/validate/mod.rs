@@ -44,5 +44,11 @@ pub fn validate(group: &str, kind: &str, object: &Value, old: Option<&Value>) ->
     errors.into_causes()
 }
 
+/// What is wrong with a new event that came through the newer group of events; in storage form.
+#[must_use]
+pub(crate) fn new_event(event: &Value) -> Vec<Cause> {
+    policies::new_event(event)
+}
+
 #[cfg(test)]
 mod tests;

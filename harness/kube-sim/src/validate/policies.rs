@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::errors::{Errors, items, text};
 use super::{meta, names, quantity};
+use crate::status::Cause;
 
 pub(super) fn check(group: &str, kind: &str, it: &Value, old: Option<&Value>, errors: &mut Errors) {
     let spec = &it["spec"];
@@ -168,6 +169,42 @@ fn taints(spec: &Value, errors: &mut Errors) {
             errors.not_supported(format!("{path}.effect"), &taint["effect"], &EFFECTS);
         }
     }
+}
+
+/// What an event of the newer group must say, and what it must leave to the older one; in storage form.
+pub(super) fn new_event(it: &Value) -> Vec<Cause> {
+    let mut errors = Errors::default();
+    if it["eventTime"].is_null() {
+        errors.required("eventTime", "");
+    } else {
+        for (field, shown) in
+            [("reportingComponent", "reportingController"), ("reportingInstance", "reportingInstance")]
+        {
+            if text(it, field).is_empty() {
+                errors.required(shown, "");
+            }
+        }
+        for field in ["action", "reason"] {
+            if text(it, field).is_empty() {
+                errors.required(field, "");
+            }
+        }
+    }
+    let kind = text(it, "type");
+    if !["Normal", "Warning"].contains(&kind) {
+        errors.invalid("type", &json!(""), &format!("has invalid value: {kind}"));
+    }
+    for field in ["firstTimestamp", "lastTimestamp", "count"] {
+        if !it[field].is_null() && it[field] != 0 {
+            errors.invalid(field, &json!(""), "needs to be unset");
+        }
+    }
+    for field in ["component", "host"] {
+        if !text(&it["source"], field).is_empty() {
+            errors.invalid("source", &json!(""), "needs to be unset");
+        }
+    }
+    errors.into_causes()
 }
 
 /// An event lives in the namespace of what it is about.

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::errors::{Errors, text};
 use super::{meta, pods};
+use crate::cron::Schedule;
 
 /// Whether `kind` is one of these; its errors are added.
 pub(super) fn check(kind: &str, object: &Value, old: Option<&Value>, errors: &mut Errors) -> bool {
@@ -22,7 +23,10 @@ pub(super) fn check(kind: &str, object: &Value, old: Option<&Value>, errors: &mu
                 immutable(kind, spec, &old["spec"], errors);
             }
         }
-        "Job" => job(spec, "spec", old, errors),
+        "Job" => {
+            generated_selector(object, errors);
+            job(spec, "spec", old, errors);
+        }
         "CronJob" => cron_job(text(&object["metadata"], "name"), spec, errors),
         _ => return false,
     }
@@ -178,6 +182,21 @@ fn immutable(kind: &str, new: &Value, old: &Value, errors: &mut Errors) {
     }
 }
 
+/// A job that does not choose its pods itself has the selector that was made for it, and its pods the labels.
+fn generated_selector(object: &Value, errors: &mut Errors) {
+    const UID: &str = "batch.kubernetes.io/controller-uid";
+    let (spec, uid) = (&object["spec"], &object["metadata"]["uid"]);
+    let selector = &spec["selector"];
+    if spec["manualSelector"] != true && selector["matchLabels"] != json!({UID: uid}) {
+        errors.invalid("spec.selector", selector, "`selector` not auto-generated");
+    }
+    let labels = &spec["template"]["metadata"]["labels"];
+    if selector.is_object() && !meta::selects(selector, labels) {
+        let why = "`selector` does not match template `labels`";
+        errors.invalid("spec.template.metadata.labels", labels, why);
+    }
+}
+
 fn job(spec: &Value, path: &str, old: Option<&Value>, errors: &mut Errors) {
     for field in
         ["parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished"]
@@ -209,6 +228,19 @@ fn job(spec: &Value, path: &str, old: Option<&Value>, errors: &mut Errors) {
 /// The longest name of a cron job: its jobs' names are eleven letters longer.
 const CRON_NAME: usize = 52;
 
+fn time_zone(zone: &Value, errors: &mut Errors) {
+    const PATH: &str = "spec.timeZone";
+    let Some(name) = zone.as_str() else { return };
+    if name.is_empty() {
+        errors.invalid(PATH, zone, "timeZone must be nil or non-empty string");
+    } else if name.eq_ignore_ascii_case("local") {
+        let why = "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones";
+        errors.invalid(PATH, zone, why);
+    } else if jiff::tz::TimeZone::get(name).is_err() {
+        errors.invalid(PATH, zone, &format!("unknown time zone {name}"));
+    }
+}
+
 fn cron_job(name: &str, spec: &Value, errors: &mut Errors) {
     if name.len() > CRON_NAME {
         errors.invalid(
@@ -220,11 +252,13 @@ fn cron_job(name: &str, spec: &Value, errors: &mut Errors) {
     let schedule = text(spec, "schedule");
     if schedule.is_empty() {
         errors.required("spec.schedule", "");
-    } else if !schedule.starts_with('@') && schedule.split_whitespace().count() != 5 {
-        let found = schedule.split_whitespace().count();
-        let why = format!("expected exactly 5 fields, found {found}: [{schedule}]");
+    } else if schedule.contains("TZ") {
+        let why = "cannot use TZ or CRON_TZ in schedule, use timeZone field instead";
+        errors.invalid("spec.schedule", &spec["schedule"], why);
+    } else if let Err(why) = Schedule::parse(schedule) {
         errors.invalid("spec.schedule", &spec["schedule"], &why);
     }
+    time_zone(&spec["timeZone"], errors);
     errors.not_negative("spec.startingDeadlineSeconds", &spec["startingDeadlineSeconds"]);
     let policy = text(spec, "concurrencyPolicy");
     if !["Allow", "Forbid", "Replace"].contains(&policy) {

@@ -2,10 +2,12 @@
 //! `cargo build --release --workspace --bins`, then `cargo run --release -p e2e-tests --bin bench [PART...]`.
 //!
 //! It measures the start of the fake cloud and of the embedded cluster as separate processes, the whole quickstart as a user
-//! runs it, and requests per second beside a bare axum handler behind the same TLS in the same run.
+//! runs it, requests per second beside a bare axum handler behind the same TLS in the same run, and the embedded cluster beside
+//! a real API server (`kube-real`; `DRYARC_TEST_KUBECONFIG_REAL` names it).
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the report is what this program is for")]
 
+mod kube;
 mod load;
 mod scale;
 mod server;
@@ -52,6 +54,12 @@ fn cluster(lines: &mut Vec<Line>) -> Result<(), String> {
         figure: format!("{:.1} ms", cluster.ready_ms),
         target: "at most 100 ms",
         met: cluster.ready_ms <= 100.0,
+    });
+    lines.push(Line {
+        what: "embedded cluster, empty, resident memory",
+        figure: format!("{:.1} MiB", cluster.resident_mib),
+        target: "at most 20 MiB",
+        met: cluster.resident_mib <= 20.0,
     });
     Ok(())
 }
@@ -111,12 +119,13 @@ fn scale(lines: &mut Vec<Line>) -> Result<(), String> {
 
 type Part = (&'static str, fn(&mut Vec<Line>) -> Result<(), String>);
 
-const PARTS: [Part; 5] = [
+const PARTS: [Part; 6] = [
     ("cloud", cloud),
     ("cluster", cluster),
     ("quickstart", quickstart),
     ("requests", requests),
     ("scale", scale),
+    ("kube-real", kube::measure),
 ];
 
 /// Measures the parts that are named, or all.

@@ -16,7 +16,8 @@ pub(crate) struct Started {
 
 const RUNS: usize = 7;
 
-fn beside(name: &str) -> Result<PathBuf, String> {
+/// The program of this name beside this one.
+pub(crate) fn beside(name: &str) -> Result<PathBuf, String> {
     let own = std::env::current_exe().map_err(|error| error.to_string())?;
     let path = own.with_file_name(name);
     if path.is_file() {
@@ -25,7 +26,8 @@ fn beside(name: &str) -> Result<PathBuf, String> {
     Err(format!("{} is missing; run `cargo build --release --workspace --bins` first", path.display()))
 }
 
-struct Stopped(Child);
+/// A process that ends with this value.
+pub(crate) struct Stopped(pub(crate) Child);
 
 impl Drop for Stopped {
     fn drop(&mut self) {
@@ -40,7 +42,8 @@ fn median(mut values: Vec<f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-fn resident_mib(pid: u32) -> Option<f64> {
+/// Resident memory of a process.
+pub(crate) fn resident_mib(pid: u32) -> Option<f64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
     let kib: f64 = line.split_whitespace().nth(1)?.parse().ok()?;

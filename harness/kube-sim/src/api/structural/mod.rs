@@ -1,7 +1,7 @@
 //! Structural schemas of custom resources: pruning, defaulting, checking.
 //!
-//! Not modelled: validation rules in CEL, which always hold here (definitions that have some are answered with a warning),
-//! and patterns that [`regex_lite`] does not read.
+//! Validation rules in CEL have a place of their own ([`crate::rules`]). Not modelled: patterns that [`regex_lite`] does not
+//! read.
 
 mod check;
 mod formats;

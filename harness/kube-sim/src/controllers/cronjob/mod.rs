@@ -2,8 +2,6 @@
 //!
 //! After the real CronJob controller (version 2): missed times are made up for by the most recent one only.
 
-pub(crate) mod schedule;
-
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -11,7 +9,6 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use sim_core::ledger::Change;
 
-use self::schedule::{Schedule, TOO_MANY};
 use super::events::{Level, Recorder};
 use super::manager::{Controller, Next};
 use super::objects::{
@@ -20,6 +17,7 @@ use super::objects::{
 };
 use super::store::{Store, reference};
 use crate::api::{Propagation, Sub};
+use crate::cron::{Schedule, TOO_MANY};
 use crate::status::Status;
 
 /// The CronJob controller.

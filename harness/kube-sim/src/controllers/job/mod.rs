@@ -1,10 +1,11 @@
 //! Jobs: pods that run to their end, so often.
 //!
 //! Pods carry a finalizer until they are counted, as in a real cluster, so that nobody loses a result by deleting a pod.
-//! Not modelled, and said so by an event: `successPolicy`, `backoffLimitPerIndex`.
 
 mod indexes;
 mod policy;
+mod retries;
+mod success;
 mod tally;
 
 use jiff::Timestamp;
@@ -68,7 +69,11 @@ impl Jobs {
         if let Some(why) = &tally.verdict {
             return Some(("PodFailurePolicy", why.clone()));
         }
-        let limit = number(job, "/spec/backoffLimit").unwrap_or(6);
+        if let Some((reason, message)) = tally.failed_indexes.outcome(job, &tally.completed) {
+            return Some((reason, message.to_owned()));
+        }
+        let usual = if retries::is_per_index(job) { i64::from(i32::MAX) } else { 6 };
+        let limit = number(job, "/spec/backoffLimit").unwrap_or(usual);
         let on_failure = text(job, "/spec/template/spec/restartPolicy") == "OnFailure";
         if tally.failed > limit || (on_failure && tally.restarts >= limit.max(1)) {
             return Some(("BackoffLimitExceeded", "Job has reached the specified backoff limit".into()));
@@ -85,19 +90,22 @@ impl Jobs {
         }
         let completions = number(job, "/spec/completions").unwrap_or_default();
         let taken: Vec<_> = tally.active.iter().filter_map(|pod| index_of(pod)).collect();
+        let now = self.store.now();
         let free =
             (0..completions).filter(|index| !tally.completed.contains(index) && !taken.contains(index));
+        let free = free.filter(|index| tally.failed_indexes.may_run(*index, now));
         for index in free.take(count).collect::<Vec<_>>() {
-            self.create_one(job, Some(index))?;
+            self.create_one(job, Some((index, tally.failed_indexes.failures(index))))?;
         }
         Ok(())
     }
 
-    fn create_one(&mut self, job: &Value, index: Option<i64>) -> Result<(), Status> {
+    /// `index` is that of an indexed job, with how often it has failed.
+    fn create_one(&mut self, job: &Value, index: Option<(i64, i64)>) -> Result<(), Status> {
         let kinds = self.store.kinds();
         let (kind, pods) = (kinds.jobs.clone(), kinds.pods.clone());
         let prefix = match index {
-            Some(index) => format!("{}-{index}", name(job)),
+            Some((index, _)) => format!("{}-{index}", name(job)),
             None => name(job).to_owned(),
         };
         let mut pod = from_template(&job["spec"]["template"], &kind, job, &prefix);
@@ -110,8 +118,11 @@ impl Jobs {
             set(&mut pod, &["metadata", "labels", label], json!(value));
         }
         meta::add_finalizer(&mut pod, TRACKING);
-        if let Some(index) = index {
+        if let Some((index, failures)) = index {
             number_pod(&mut pod, &prefix, index);
+            if retries::is_per_index(job) {
+                set(&mut pod, &["metadata", "annotations", retries::FAILURES], json!(failures.to_string()));
+            }
         }
         match self.store.create(&pods, namespace(job), pod) {
             Ok(pod) => {
@@ -144,15 +155,6 @@ impl Jobs {
         Ok(())
     }
 
-    fn mention_not_modelled(&mut self, job: &Value) {
-        for field in ["successPolicy", "backoffLimitPerIndex"] {
-            if !job["spec"][field].is_null() {
-                let message = format!("{field} is not modelled by kube-sim and is ignored");
-                self.say(job, Level::Warning, "NotModelled", &message);
-            }
-        }
-    }
-
     /// Notes the start, and that a job rests or goes on again.
     fn suspend_or_resume(&mut self, job: &Value, status: &mut Value) {
         let now = self.store.now();
@@ -161,7 +163,6 @@ impl Jobs {
         if suspended == was {
             if !suspended && status["startTime"].is_null() {
                 status["startTime"] = json!(stamp(now));
-                self.mention_not_modelled(job);
             }
             return;
         }
@@ -191,6 +192,9 @@ impl Jobs {
                 let reason = reason.copied().unwrap_or("BackoffLimitExceeded");
                 return Some((well, reason, text(known, "/message").to_owned()));
             }
+        }
+        if let Some(rule) = success::met(job, &tally.completed) {
+            return Some((true, "SuccessPolicy", format!("Matched rules at index {rule}")));
         }
         let done = match number(job, "/spec/completions") {
             Some(completions) => tally.succeeded >= completions,
@@ -241,6 +245,7 @@ impl Jobs {
             succeeded: before.succeeded,
             failed: before.failed,
             completed: before.completed.clone(),
+            failed_indexes: before.failed_indexes.clone(),
             ..now
         }
     }
@@ -261,14 +266,17 @@ impl Jobs {
         } else {
             let active = i64::try_from(tally.active.len()).unwrap_or(i64::MAX);
             let left = match number(job, "/spec/completions") {
-                Some(completions) => completions - tally.succeeded,
+                Some(completions) => completions - tally.succeeded - tally.failed_indexes.count(),
                 // Once one has succeeded, no more are started.
                 None if tally.succeeded > 0 => active,
                 None => i64::MAX,
             };
             let parallelism = number(job, "/spec/parallelism").unwrap_or(1);
             let wanted = if suspended { 0 } else { parallelism.min(left) };
-            let retry = tally.last_failure.map(|failed| after(failed, backoff(tally.row)));
+            // Indexes with limits of their own wait each for itself.
+            let each = retries::is_per_index(job);
+            let retry = tally.last_failure.filter(|_| !each).map(|failed| after(failed, backoff(tally.row)));
+            next = next.sooner(Next::at(tally.failed_indexes.next_retry(now)));
             if active > wanted {
                 self.delete_active(job, tally, usize::try_from(active - wanted).unwrap_or(usize::MAX))?;
             } else if let Some(retry) = retry.filter(|retry| *retry > now && active < wanted) {
@@ -300,6 +308,9 @@ impl Jobs {
                 !(counted && (*value == json!(0) || *value == json!("")))
             });
         }
+        if retries::is_per_index(job) {
+            status["failedIndexes"] = json!(tally.failed_indexes.text());
+        }
         status["ready"] = json!(ready);
         status["terminating"] = json!(tally.terminating);
         status["uncountedTerminatedPods"] = json!({});
@@ -324,8 +335,15 @@ impl Jobs {
 }
 
 /// The reasons that a job can end for.
-const REASONS: [&str; 4] =
-    ["CompletionsReached", "BackoffLimitExceeded", "DeadlineExceeded", "PodFailurePolicy"];
+const REASONS: [&str; 7] = [
+    "CompletionsReached",
+    "SuccessPolicy",
+    "BackoffLimitExceeded",
+    "DeadlineExceeded",
+    "PodFailurePolicy",
+    "FailedIndexes",
+    "MaxFailedIndexesExceeded",
+];
 
 /// Gives the pod of an indexed job its index: name, label, annotation, variable.
 fn number_pod(pod: &mut Value, hostname: &str, index: i64) {

@@ -9,6 +9,8 @@ use crate::controllers::objects::{condition, list, name, namespace, text};
 pub(super) enum Verdict {
     /// A failure like others.
     Count,
+    /// A failure after which the index of the pod is given up.
+    FailIndex,
     /// Nothing: it is replaced and not counted.
     Ignore,
     /// The job has failed, for this reason.
@@ -21,6 +23,7 @@ pub(super) fn verdict(job: &Value, pod: &Value) -> Verdict {
         let Some(why) = by_exit_code(rule, pod).or_else(|| by_condition(rule, pod)) else { continue };
         return match text(rule, "/action") {
             "Ignore" => Verdict::Ignore,
+            "FailIndex" => Verdict::FailIndex,
             "FailJob" => Verdict::FailJob(format!("{why} matching FailJob rule at index {index}")),
             _ => Verdict::Count,
         };

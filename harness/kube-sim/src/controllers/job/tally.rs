@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::policy::{Verdict, verdict};
+use super::retries::FailedIndexes;
 use super::{INDEX, TRACKING, indexes};
 use crate::controllers::objects::{annotation, deleting, list, number, text, time};
 use crate::controllers::pods::is_active;
@@ -27,6 +28,8 @@ pub(super) struct Tally {
     pub(super) last_failure: Option<Timestamp>,
     /// Why a rule of `podFailurePolicy` ends the job.
     pub(super) verdict: Option<String>,
+    /// Of an indexed job whose indexes have limits of their own.
+    pub(super) failed_indexes: FailedIndexes,
     /// Pods that are counted in this tally for the first time.
     pub(super) fresh: Vec<Arc<Value>>,
 }
@@ -50,7 +53,13 @@ impl Tally {
     /// Counts `pods`, all of which belong to `job`.
     pub(super) fn of(job: &Value, pods: Vec<Arc<Value>>) -> Self {
         let before = |field: &str| number(job, &format!("/status/{field}")).unwrap_or_default();
-        let mut tally = Self { succeeded: before("succeeded"), failed: before("failed"), ..Self::default() };
+        let failed_indexes = FailedIndexes::of(job);
+        let mut tally = Self {
+            succeeded: before("succeeded"),
+            failed: before("failed"),
+            failed_indexes,
+            ..Self::default()
+        };
         let completions = number(job, "/spec/completions").unwrap_or_default();
         if super::is_indexed(job) {
             tally.completed = indexes::read(text(job, "/status/completedIndexes"), completions);
@@ -62,6 +71,7 @@ impl Tally {
             let phase = text(&pod, "/status/phase").to_owned();
             if phase == "Failed" {
                 let end = ended(&pod);
+                tally.failed_indexes.add(job, &pod, end);
                 tally.row += i64::from(end > last_success);
                 tally.last_failure = tally.last_failure.max(end);
             }
@@ -101,6 +111,10 @@ impl Tally {
         match verdict(job, pod) {
             Verdict::Ignore => self.row -= 1,
             Verdict::Count => self.failed += 1,
+            Verdict::FailIndex => {
+                self.failed += 1;
+                self.failed_indexes.give_up(pod);
+            }
             Verdict::FailJob(why) => {
                 self.failed += 1;
                 self.verdict.get_or_insert(why);

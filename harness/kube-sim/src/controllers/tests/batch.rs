@@ -142,3 +142,43 @@ async fn concurrency_policies_decide_about_jobs_that_still_run() {
     assert_eq!(running("allow"), ["allow-31557601", "allow-31557602"]);
     assert!(!cluster.events("JobAlreadyActive").is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_index_that_fails_too_often_is_given_up_and_the_others_go_on() {
+    let cluster = TestCluster::start("per-index").await;
+    let mut sharded = job(
+        "shards",
+        json!({"completions": 3, "parallelism": 3, "completionMode": "Indexed", "backoffLimitPerIndex": 1}),
+    );
+    sharded["spec"]["template"]["spec"]["containers"][0] =
+        json!({"name": "c", "image": SHELL, "args": ["test $JOB_COMPLETION_INDEX != 1"]});
+    cluster.create(sharded);
+    cluster.until("the others", |cluster| get(cluster, "shards")["status"]["succeeded"] == 2).await;
+    assert!(!is_true(&get(&cluster, "shards"), "Failed"), "the index is tried again");
+    cluster.clock.quiet().await;
+    cluster.advance(11).await;
+    cluster.until("given up", |cluster| is_true(&get(cluster, "shards"), "Failed")).await;
+    let status = get(&cluster, "shards")["status"].clone();
+    assert_eq!((&status["failedIndexes"], &status["completedIndexes"]), (&json!("1"), &json!("0,2")));
+    assert_eq!((&status["failed"], &status["succeeded"]), (&json!(2), &json!(2)));
+    let reasons = status["conditions"].as_array().unwrap().iter().map(|one| one["reason"].clone());
+    assert!(reasons.into_iter().all(|reason| reason == "FailedIndexes"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_is_done_when_its_success_policy_says_so() {
+    let cluster = TestCluster::start("success-policy").await;
+    let mut sharded = job(
+        "shards",
+        json!({"completions": 3, "parallelism": 3, "completionMode": "Indexed",
+            "successPolicy": {"rules": [{"succeededIndexes": "0"}]}}),
+    );
+    sharded["spec"]["template"]["spec"]["containers"][0] =
+        json!({"name": "c", "image": SHELL, "args": ["test $JOB_COMPLETION_INDEX = 0 || exec sleep 1000"]});
+    cluster.create(sharded);
+    cluster.until("complete", |cluster| is_true(&get(cluster, "shards"), "Complete")).await;
+    let status = get(&cluster, "shards")["status"].clone();
+    assert_eq!((&status["completedIndexes"], &status["succeeded"]), (&json!("0"), &json!(1)));
+    assert_eq!(status["conditions"][0]["reason"], "SuccessPolicy");
+    assert_eq!(status["conditions"][0]["message"], "Matched rules at index 0");
+}

@@ -100,3 +100,34 @@ async fn a_replication_controller_keeps_as_many_pods_as_asked_for() {
     cluster.clock.quiet().await;
     assert_eq!(cluster.list("Pod", "default").len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_daemon_set_that_may_surge_keeps_the_old_pod_until_the_new_one_is_ready() {
+    let cluster = TestCluster::start("surge").await;
+    let life =
+        |life: &str| json!({"labels": {"app": "d"}, "annotations": {"kube-sim.dryarc.dev/life": life}});
+    cluster.create(json!({
+        "apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": "d", "namespace": "default"},
+        "spec": {
+            "selector": {"matchLabels": {"app": "d"}},
+            "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
+            "template": {"metadata": life("Running"), "spec": {"containers": [{"name": "c", "image": "d:1"}]}},
+        },
+    }));
+    cluster.clock.quiet().await;
+    assert_eq!(images(&cluster), ["d:1"]);
+    cluster.edit("DaemonSet", "d", |set| {
+        set["spec"]["template"] =
+            json!({"metadata": life("NotReady"), "spec": {"containers": [{"name": "c", "image": "d:2"}]}});
+    });
+    cluster.clock.quiet().await;
+    let mut both = images(&cluster);
+    both.sort_unstable();
+    assert_eq!(both, ["d:1", "d:2"], "the old one works on beside the new one");
+    cluster.edit("DaemonSet", "d", |set| {
+        set["spec"]["template"] =
+            json!({"metadata": life("Running"), "spec": {"containers": [{"name": "c", "image": "d:3"}]}});
+    });
+    cluster.clock.quiet().await;
+    assert_eq!(images(&cluster), ["d:3"]);
+}

@@ -1,9 +1,10 @@
 //! Request bodies in `application/vnd.kubernetes.protobuf`, which Kubernetes' Go clients send for built-in kinds.
 //!
-//! Answers are never written in protobuf: those clients take JSON as well. What comes out is the JSON that the same
-//! client would have sent: the Go types encode fields that are not pointers even when they are zero, so zeros of fields
+//! Answers to clients that ask for it are written in it too ([`encode`]), but for errors, tables and watches, which such clients
+//! take in JSON. What is read comes out as the JSON that the same client would have sent: the Go types encode fields that are not pointers even when they are zero, so zeros of fields
 //! that JSON would omit are dropped.
 
+mod encode;
 mod messages;
 mod special;
 mod wire;
