@@ -8,8 +8,8 @@ use super::quantity;
 const MODES: [&str; 4] = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"];
 
 pub(super) fn claim(spec: &Value, old: Option<&Value>, errors: &mut Errors) {
-    if old.is_some() {
-        return;
+    if let Some(old) = old {
+        return changed_claim(spec, old, errors);
     }
     modes(spec, "at least 1 access mode is required", errors);
     let storage = &spec["resources"]["requests"]["storage"];
@@ -18,6 +18,32 @@ pub(super) fn claim(spec: &Value, old: Option<&Value>, errors: &mut Errors) {
     } else if quantity::nano(storage).is_some_and(|amount| amount <= 0) {
         errors.invalid("spec.resources[storage]", storage, "must be greater than zero");
     }
+}
+
+/// Of a claim's specification only a few fields change: the volume is named once, a class is given to one that has none,
+/// and a bound claim may ask for more room.
+fn changed_claim(spec: &Value, old: &Value, errors: &mut Errors) {
+    let mut kept = old["spec"].clone();
+    for field in ["volumeName", "storageClassName"] {
+        if kept[field].as_str().is_none_or(str::is_empty) && !spec[field].is_null() {
+            kept[field] = spec[field].clone();
+        }
+    }
+    if old["status"]["phase"] == "Bound" {
+        kept["resources"]["requests"] = spec["resources"]["requests"].clone();
+        kept["volumeAttributesClassName"] = spec["volumeAttributesClassName"].clone();
+    }
+    if without_null(spec) != without_null(&kept) {
+        errors.forbidden(
+            "spec",
+            "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims",
+        );
+    }
+}
+
+fn without_null(spec: &Value) -> serde_json::Map<String, Value> {
+    let fields = spec.as_object().into_iter().flatten();
+    fields.filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 fn modes(spec: &Value, required: &str, errors: &mut Errors) {
