@@ -13,7 +13,7 @@ use futures::stream;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 use sim_core::clock::Stopwatch;
-use sim_core::ledger::{Change, Row, Watch};
+use sim_core::ledger::{Change, Compacted, Row, Watch};
 use tokio::sync::watch::Receiver;
 
 use super::negotiate::Form;
@@ -90,18 +90,17 @@ pub(crate) fn start(server: &Server, ask: Ask) -> Result<Response, Status> {
         wanted.unwrap_or_default()
     };
     let prefix = crate::api::key_prefix(&ask.kind, ask.namespace.as_deref());
-    let opened = api.ledger().watch(ask.kind.table(), &prefix, from);
-    let watch = match opened {
-        Ok(watch) => watch,
+    // A watch from a revision that is gone is answered, by one event that says so.
+    let (watch, gone) = match api.ledger().watch(ask.kind.table(), &prefix, from) {
+        Ok(watch) => (watch, None),
         Err(compacted) => {
-            return Err(Status::expired(format!(
-                "too old resource version: {} ({})",
-                compacted.requested, compacted.oldest
-            )));
+            let latest = api.ledger().revision();
+            let watch = api.ledger().watch(ask.kind.table(), &prefix, latest);
+            (watch.map_err(|compacted| too_old(&compacted))?, Some(too_old(&compacted)))
         }
     };
     let clock = api.clock();
-    let streaming = Streaming {
+    let mut streaming = Streaming {
         api: api.clone(),
         watch,
         frames: server.frames.clone(),
@@ -114,6 +113,9 @@ pub(crate) fn start(server: &Server, ask: Ask) -> Result<Response, Status> {
         ended: false,
         ask,
     };
+    if let Some(gone) = gone {
+        streaming.fail(&gone);
+    }
     let body = Body::from_stream(stream::unfold(streaming, |mut streaming| async move {
         let chunk = streaming.next().await?;
         Some((Ok::<_, std::convert::Infallible>(chunk), streaming))
@@ -124,6 +126,10 @@ pub(crate) fn start(server: &Server, ask: Ask) -> Result<Response, Status> {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
     Ok(response)
+}
+
+fn too_old(compacted: &Compacted) -> Status {
+    Status::expired(format!("too old resource version: {} ({})", compacted.requested, compacted.oldest))
 }
 
 impl Streaming {
@@ -146,8 +152,7 @@ impl Streaming {
             tokio::select! {
                 changes = self.watch.next_up_to(BATCH) => match changes {
                     Ok(changes) => self.changes = changes.into_iter(),
-                    Err(compacted) => self.fail(&Status::expired(format!(
-                        "too old resource version: {} ({})", compacted.requested, compacted.oldest))),
+                    Err(compacted) => self.fail(&too_old(&compacted)),
                 },
                 () = clock.wall_sleep(pause) => {
                     if self.ask.bookmarks && pause < left {

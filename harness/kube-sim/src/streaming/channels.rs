@@ -45,8 +45,7 @@ pub(super) async fn serve(connection: Upgraded, source_of: Source, ask: Ask) {
     let (output, mut from_command) = mpsc::channel::<(Output, Bytes)>(QUEUE);
     let listen = async move {
         while let Some(Ok(message)) = source.next().await {
-            let Message::Binary(message) = message else { continue };
-            let Some(input) = read(&message) else { continue };
+            let Some(input) = payload(message).as_ref().and_then(read) else { continue };
             if to_command.send(input).await.is_err() {
                 // The command is over; what comes now is for nobody, but pings are still answered.
                 continue;
@@ -84,6 +83,15 @@ pub(super) async fn serve(connection: Upgraded, source_of: Source, ask: Ask) {
     }
 }
 
+/// What a message carries; some clients send text as text.
+fn payload(message: Message) -> Option<Bytes> {
+    match message {
+        Message::Binary(bytes) => Some(bytes),
+        Message::Text(text) => Some(text.into()),
+        _ => None,
+    }
+}
+
 fn message(channel: u8, data: &[u8]) -> Message {
     let mut bytes = BytesMut::with_capacity(1 + data.len());
     bytes.put_u8(channel);
@@ -110,6 +118,9 @@ mod tests {
         assert_eq!(read(&Bytes::from_static(b"\xff\x00")), Some(Input::End));
         assert_eq!(read(&Bytes::from_static(b"\xff\x01")), None);
         assert_eq!(read(&Bytes::new()), None);
+        let text = payload(Message::text("\u{0}hi")).unwrap();
+        assert_eq!(read(&text), Some(Input::Data(Bytes::from_static(b"hi"))));
+        assert_eq!(payload(Message::Ping(Bytes::new())), None);
         assert_eq!(message(ERROR, b"x"), Message::Binary(Bytes::from_static(b"\x03x")));
     }
 }
