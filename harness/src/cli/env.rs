@@ -32,6 +32,10 @@ pub(super) struct Env {
 
 impl Env {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        if let Some(left) = ClientEnv::leave(&context.outer).filter(|_| self.unset) {
+            output::print(&render_unset(&left, self.format))?;
+            return Ok(Exit::Ok);
+        }
         let record = context.running()?;
         if self.export.wanted() {
             return self.export.run(&record);

@@ -9,7 +9,10 @@ pub(super) const OUTER: &str = "DRYARC_OUTER";
 /// The user's environment. Inside `dryarc exec` or after `eval "$(dryarc env)"` it still tells what the user had: the
 /// upstream proxy is theirs and not another world's gateway, the home folder is the real one.
 #[derive(Debug, Clone, Default)]
-pub struct OuterEnv(BTreeMap<String, String>);
+pub struct OuterEnv {
+    own: BTreeMap<String, String>,
+    covered: Option<Vec<String>>,
+}
 
 impl OuterEnv {
     /// From the variables of a process. Variables that are not text are left out.
@@ -19,13 +22,19 @@ impl OuterEnv {
         let covered = variables
             .remove(OUTER)
             .and_then(|text| serde_json::from_str::<BTreeMap<String, Option<String>>>(&text).ok());
+        let names = covered.as_ref().map(|covered| covered.keys().cloned().collect());
         for (name, value) in covered.into_iter().flatten() {
             match value {
                 Some(value) => variables.insert(name, value),
                 None => variables.remove(&name),
             };
         }
-        Self(variables)
+        Self { own: variables, covered: names }
+    }
+
+    /// The names of the variables that a world's environment lays over the user's; none outside of one.
+    pub(super) fn covered(&self) -> Option<&[String]> {
+        self.covered.as_deref()
     }
 
     /// From this process.
@@ -40,22 +49,22 @@ impl OuterEnv {
     /// The value of a variable; empty counts as not set.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+        self.own.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
     /// Every variable with its value.
     pub fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        self.own.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// The value exactly as it is, empty or not.
     pub(super) fn raw(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        self.own.get(name).map(String::as_str)
     }
 
     /// Every variable, for a program that is to run as the user's own.
     pub(crate) fn all(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        self.own.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// The proxy that the user's own programs go through to reach HTTPS hosts.

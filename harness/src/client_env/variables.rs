@@ -91,6 +91,14 @@ impl ClientEnv {
         self.0.iter().find(|variable| variable.name == name)?.value.as_deref()
     }
 
+    /// What leads out of the environment that `outer` was read in, whether its world still runs or not; nothing outside of one.
+    #[must_use]
+    pub fn leave(outer: &OuterEnv) -> Option<Self> {
+        let names = outer.covered()?.iter().map(String::as_str).chain([OUTER]);
+        let variable = |name: &str| Variable { name: name.into(), value: None, source: String::new() };
+        Some(Self(names.map(variable).collect()).undo(outer))
+    }
+
     /// What undoes this environment: the user's own values come back.
     #[must_use]
     pub fn undo(&self, outer: &OuterEnv) -> Self {
@@ -301,5 +309,18 @@ mod tests {
         assert_eq!(undone.get("HTTPS_PROXY"), Some("http://proxy"));
         assert_eq!(undone.get("KUBECONFIG"), None);
         assert_eq!(undone.get(OUTER), None);
+    }
+
+    #[test]
+    fn an_environment_is_left_without_its_world() {
+        assert!(ClientEnv::leave(&outer(&[("HOME", "/root")])).is_none());
+        let own = [("HOME", "/root"), ("HTTPS_PROXY", "http://proxy")];
+        let env = ClientEnv::build(&record("/w"), Path::new("/state"), &outer(&own));
+        let inside = env.variables().iter().filter_map(|one| Some((one.name.clone(), one.value.clone()?)));
+        let left = ClientEnv::leave(&OuterEnv::new(inside)).unwrap();
+        assert_eq!(left.get("HOME"), Some("/root"));
+        assert_eq!(left.get("HTTPS_PROXY"), Some("http://proxy"));
+        let gone = |name: &str| left.variables().iter().any(|one| one.name == name && one.value.is_none());
+        assert!(gone("KUBECONFIG") && gone("AZURE_CONFIG_DIR") && gone(OUTER));
     }
 }
