@@ -13,6 +13,9 @@ use crate::state::{StateError, WorldName, WorldRecord, signal_process};
 const PATIENCE: [(Duration, Signal); 2] =
     [(Duration::from_secs(10), Signal::TERM), (Duration::from_secs(3), Signal::KILL)];
 
+/// How long it may take to hear that it is to end.
+const ANSWER: Duration = Duration::from_secs(5);
+
 /// The first of these for a world with a real cluster, in which it has to undo what it did.
 const UNDOING: Duration = Duration::from_secs(300);
 
@@ -58,7 +61,8 @@ impl Down {
 async fn end(context: &Context, name: &WorldName) -> Result<(), CliError> {
     let record = context.home.find(name)?;
     // A world that does not listen is asked by signal below.
-    let mut asked = Control::new(&record).shutdown().await.is_ok();
+    let control = Control::new(&record);
+    let mut asked = matches!(context.clock.wall_timeout(ANSWER, control.shutdown()).await, Ok(Ok(())));
     let real = remote::is_real(&record.facts);
     if real && asked {
         output::say(&format!("undoing what world '{name}' did to its cluster"));

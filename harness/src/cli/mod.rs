@@ -149,7 +149,15 @@ fn command() -> clap::Command {
             .into_iter()
             .fold(hide(cluster), |cluster, name| cluster.mut_subcommand(name, hide))
     });
-    WORLDLESS.into_iter().fold(root, |root, name| root.mut_subcommand(name, hide))
+    let root = WORLDLESS.into_iter().fold(root, |root, name| root.mut_subcommand(name, hide));
+    without_empty(root, |variable| std::env::var_os(variable).is_some_and(|value| value.is_empty()))
+}
+
+/// A variable that is empty counts as not set: pipelines hand on what nobody filled in.
+fn without_empty(command: clap::Command, is_empty: fn(&std::ffi::OsStr) -> bool) -> clap::Command {
+    let command =
+        command.mut_args(|arg| if arg.get_env().is_some_and(is_empty) { arg.env(None::<&str>) } else { arg });
+    command.mut_subcommands(|inner| without_empty(inner, is_empty))
 }
 
 /// Runs the command line of this process and says how it ended. Meant to be all that a `main` does.
@@ -295,6 +303,15 @@ mod tests {
             assert!(help.contains("Example"), "{} has no example:\n{help}", command.get_name());
             assert!(command.get_about().is_some(), "{} says nothing of itself", command.get_name());
         }
+    }
+
+    #[test]
+    fn an_empty_variable_counts_as_not_set() {
+        let root = without_empty(Cli::command(), |variable| variable == "DRYARC_SPEED");
+        let up = root.find_subcommand("up").unwrap();
+        let variables: Vec<_> = up.get_arguments().filter_map(|arg| arg.get_env()).collect();
+        assert!(!variables.contains(&"DRYARC_SPEED".as_ref()));
+        assert!(variables.contains(&"DRYARC_SEED".as_ref()));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use sim_core::clock::{Mode, Reading};
 use sim_core::keys::{Bits, KeySource};
 
 use super::output::{Output, show};
@@ -83,6 +84,12 @@ fn tag(text: &str) -> Result<(String, String), String> {
 impl Onboard {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let remote = Remote::connect(context).await?;
+        if matches!(context.control()?.get::<Reading>("/v1/clock").await, Ok(reading) if reading.mode == Mode::Manual)
+        {
+            output::say(
+                "note: this world's time stands still; what is waited for comes with `dryarc clock advance 10m`",
+            );
+        }
         let options = self.options();
         let keys = KeySource::fresh();
         keys.prefetch(&options.key, Bits::Rsa4096);

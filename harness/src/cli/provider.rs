@@ -51,13 +51,13 @@ struct Set {
     #[arg(long, value_name = "SPAN", value_parser = span::parse)]
     delay: Option<Duration>,
     /// How a registration goes
-    #[arg(long, value_enum, value_name = "OUTCOME")]
+    #[arg(long, value_enum, ignore_case = true, value_name = "OUTCOME")]
     outcome: Option<Outcome>,
     /// How long unregistering takes, in the world's time; as long as registering unless it is said here
     #[arg(long, value_name = "SPAN", value_parser = span::parse)]
     unregister_delay: Option<Duration>,
     /// Put the namespace there now, in every subscription
-    #[arg(long, value_enum, value_name = "STATE")]
+    #[arg(long, value_enum, ignore_case = true, value_name = "STATE")]
     state: Option<State>,
     /// The form of the output
     #[arg(long, short, value_enum, default_value = "table", value_name = "FORM")]

@@ -1,11 +1,17 @@
 //! `dryarc status`.
 
+use std::time::Duration;
+
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::output::{Output, fields, show, table};
 use super::{CliError, Context, Exit, clock};
 use crate::control::{Control, Status as WorldStatus};
+use crate::state::WorldRecord;
+
+/// How long a world may take to say how it is, in wall time.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Show how a world is
 #[derive(Debug, Args)]
@@ -28,7 +34,8 @@ impl Status {
         if self.all {
             return self.every_world(context).await;
         }
-        let status = context.control()?.status().await?;
+        let record = context.running()?;
+        let status = answer(context, &record).await?;
         show(self.output, &json!(status), || people(&status))?;
         Ok(Exit::Ok)
     }
@@ -38,7 +45,7 @@ impl Status {
         let mut values = Vec::new();
         for found in context.home.list()? {
             let status = match &found.record {
-                Ok(record) => Control::new(record).status().await.map_err(|error| error.to_string()),
+                Ok(record) => answer(context, record).await.map_err(|error| error.what),
                 Err(error) => Err(error.to_string()),
             };
             let (row, value) = line(found.name.as_str(), status);
@@ -47,6 +54,20 @@ impl Status {
         }
         show(self.output, &Value::Array(values), || table(&["WORLD", "STATE", "CLOCK", "PID"], &rows))?;
         Ok(Exit::Ok)
+    }
+}
+
+/// How the world is; an error when it is there and says nothing.
+async fn answer(context: &Context, record: &WorldRecord) -> Result<WorldStatus, CliError> {
+    let control = Control::new(record);
+    match context.clock.wall_timeout(PATIENCE, control.status()).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => {
+            let what = format!("world '{}' does not answer (process {})", record.name, record.owner.pid);
+            let flag = super::error::world_flag(record.name.as_str());
+            let next = format!("end it with `dryarc down{flag}`, or see what keeps that process");
+            Err(CliError::new(Exit::Unusable, what).next(next))
+        }
     }
 }
 

@@ -50,6 +50,7 @@ impl Create {
         let clusters = Clusters::of(&context.home);
         if !self.in_background {
             self.mode()?;
+            self.programs_are_there()?;
             if let Ok(record) = clusters.find(&self.name) {
                 return Err(taken(&record.name));
             }
@@ -73,6 +74,14 @@ impl Create {
         drop(claim);
         clusters.tidy();
         Ok(Exit::Ok)
+    }
+
+    fn programs_are_there(&self) -> Result<(), CliError> {
+        let Some((image, program)) = self.images.iter().find(|(_, program)| !program.is_file()) else {
+            return Ok(());
+        };
+        let what = format!("--image {image}={}: there is no such program", program.display());
+        Err(CliError::usage(what).next("name a program of this machine by its path"))
     }
 
     fn mode(&self) -> Result<Mode, CliError> {
