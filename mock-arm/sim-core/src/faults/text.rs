@@ -59,6 +59,24 @@ impl Name {
     }
 }
 
+/// A hook's name, the facts that can be told there, and the effects that something can come of.
+fn known(hook: Hook) -> (&'static str, &'static [&'static str], &'static [&'static str]) {
+    const REQUEST: [&str; 8] =
+        ["host", "method", "path", "route", "surface", "apiVersion", "caller", "status"];
+    const LINE: [&str; 5] = ["delay", "respond", "reset", "refuse", "hang"];
+    match hook {
+        Hook::Wire => ("wire", &["host", "port", "method", "route"], &LINE),
+        Hook::Before => ("before", REQUEST.split_at(7).0, &LINE),
+        Hook::After => ("after", &REQUEST, &LINE),
+        Hook::Settle => ("settle", &["operation", "resource", "id"], &["delay", "hang", "fail", "stuck"]),
+        Hook::Kubelet => (
+            "kubelet",
+            &["action", "cluster", "node", "namespace", "pod", "container", "image"],
+            &["delay", "reset", "refuse", "hang", "fail", "stuck"],
+        ),
+    }
+}
+
 impl Written {
     /// The keys of effects that are there.
     fn given(&self) -> impl Iterator<Item = &'static str> {
@@ -80,7 +98,28 @@ impl Written {
             return Err(format!("effect '{name}' needs '{missing}'"));
         }
         let foreign = self.given().find(|given| !required.contains(given) && !optional.contains(given));
-        foreign.map_or(Ok(()), |key| Err(format!("effect '{name}' has no '{key}'")))
+        if let Some(key) = foreign {
+            return Err(format!("effect '{name}' has no '{key}'"));
+        }
+        self.check_hook()
+    }
+
+    /// Says what its hook does not know or cannot do: such a rule would never fire.
+    fn check_hook(&self) -> Result<(), String> {
+        let (hook, facts, effects) = known(self.hook);
+        let name = self.effect.as_str();
+        if !effects.contains(&name) {
+            return Err(format!("hook '{hook}' has no effect '{name}', but {}", effects.join(", ")));
+        }
+        if let Some(unknown) = self.matcher.facts.keys().find(|fact| !facts.contains(&fact.as_str())) {
+            return Err(format!("hook '{hook}' has no fact '{unknown}', but {}", facts.join(", ")));
+        }
+        match &self.matcher.nth {
+            Some(nth) if nth.is_empty() || nth.contains(&0) => {
+                Err("nth counts matches from 1: write nth: [1]".into())
+            }
+            _ => Ok(()),
+        }
     }
 
     fn effect(self) -> Effect {
@@ -140,6 +179,21 @@ mod tests {
         assert!(read(r#"{"hook":"before","effect":"explode"}"#).unwrap_err().contains("respond"));
         let delay = read(r#"{"hook":"before","effect":"delay","millis":5}"#).unwrap();
         assert_eq!(delay.effect, Effect::Delay { millis: 5 });
+    }
+
+    #[test]
+    fn a_rule_that_could_never_fire_is_refused() {
+        let error = read(r#"{"hook":"wire","match":{"facts":{"hots":"x"}},"effect":"reset"}"#).unwrap_err();
+        assert!(error.contains("no fact 'hots'") && error.contains("host"), "{error}");
+        let error = read(r#"{"hook":"wire","effect":"fail","code":"c","message":"m"}"#).unwrap_err();
+        assert!(error.contains("no effect 'fail'") && error.contains("refuse"), "{error}");
+        let error =
+            read(r#"{"hook":"before","match":{"facts":{"status":"200"}},"effect":"reset"}"#).unwrap_err();
+        assert!(error.contains("no fact 'status'"), "{error}");
+        for nth in ["[]", "[0]"] {
+            let text = format!(r#"{{"hook":"wire","match":{{"nth":{nth}}},"effect":"reset"}}"#);
+            assert!(read(&text).unwrap_err().contains("from 1"));
+        }
     }
 
     #[test]
