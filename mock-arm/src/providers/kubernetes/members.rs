@@ -38,7 +38,25 @@ pub(super) fn is_known(name: &str) -> bool {
     KNOWN.iter().any(|(known, _)| *known == name)
 }
 
-/// Checks the JSON types of what is sent. Values of enumerations are open, as in the API models.
+/// The enumerations and their values. The API models call them open; what the real service does with another value is not
+/// known, and its replies are described with these only.
+const VALUES: &[(&str, &[&str])] = &[
+    ("privateLinkState", &["Enabled", "Disabled"]),
+    ("azureHybridBenefit", &["True", "False", "NotApplicable"]),
+];
+
+fn check_values(properties: &Map<String, Value>) -> Result<(), Refusal> {
+    for (name, values) in VALUES {
+        let Some(given) = properties.get(*name).and_then(Value::as_str) else { continue };
+        if !values.contains(&given) {
+            let text = format!("'{given}' is no value of 'properties.{name}': {}", values.join(", "));
+            return Err(Refusal::invalid_content(&text).target(format!("properties.{name}")));
+        }
+    }
+    Ok(())
+}
+
+/// Checks the JSON types of what is sent, and the values of enumerations.
 pub(super) fn check(properties: &Map<String, Value>) -> Result<(), Refusal> {
     for (name, shape) in KNOWN {
         let good = match properties.get(*name) {
@@ -58,7 +76,7 @@ pub(super) fn check(properties: &Map<String, Value>) -> Result<(), Refusal> {
             return Err(Refusal::invalid_content(&text).target(format!("properties.{name}")));
         }
     }
-    Ok(())
+    check_values(properties)
 }
 
 /// Checks the agents' key: base64 of the DER of a PKCS#1 public key, or of an X.509 certificate as in the API's own
