@@ -220,10 +220,7 @@ async fn bad_requests_get_a_status_that_names_the_problem() {
     let wrong = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x"}});
     assert_eq!(send(Method::POST, MAPS, "application/json", wrong.to_string().as_bytes()).await.0, 400);
     let (code, message) = send(Method::POST, "/api/v1/namespaces/default/pods/x/attach", "", b"").await;
-    assert_eq!(
-        (code, message.as_str()),
-        (501, "attaching to containers (pods/attach) is not modelled by kube-sim")
-    );
+    assert_eq!((code, message.as_str()), (404, "pods \"x\" not found"));
     world.cluster.shutdown().await;
 }
 
