@@ -8,6 +8,7 @@ pub mod command;
 pub mod conformance;
 pub mod docker;
 pub mod exchanges;
+pub mod kubeconfig;
 pub mod normalize;
 pub mod pipelines;
 pub mod readme;

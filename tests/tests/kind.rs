@@ -5,11 +5,12 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::time::Duration;
 
 use e2e_tests::clients::on_path;
 use e2e_tests::command::{Ran, Sandbox};
+use e2e_tests::docker;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use serde_json::Value;
 use sim_core::clock::Clock;
@@ -25,12 +26,7 @@ struct Machine {
 
 /// What a program prints; an error when it does not end well.
 fn output(program: &str, arguments: &[&str]) -> Result<String, String> {
-    let ran =
-        Command::new(program).args(arguments).output().map_err(|error| format!("{program}: {error}"))?;
-    if ran.status.success() {
-        return Ok(String::from_utf8_lossy(&ran.stdout).into_owned());
-    }
-    Err(format!("{program} {}: {}", arguments.join(" "), String::from_utf8_lossy(&ran.stderr).trim()))
+    docker::output(program, arguments).map(|printed| String::from_utf8_lossy(&printed).into_owned())
 }
 
 impl Machine {

@@ -54,6 +54,28 @@ pub struct ClusterConfig {
     pub names: Vec<String>,
 }
 
+impl ClusterConfig {
+    /// A cluster without nodes, without programs for images and without faults, on a free port of loopback.
+    #[must_use]
+    pub fn new(name: impl Into<String>, clock: &Clock, seed: Seed, work_dir: PathBuf) -> Self {
+        let journal = Journal::new(clock.clone());
+        Self {
+            name: name.into(),
+            faults: FaultSet::new(seed, clock.clone(), journal.clone()),
+            clock: clock.clone(),
+            seed,
+            journal,
+            keys: KeySource::fresh(),
+            images: Arc::new(|_| None),
+            nodes: Vec::new(),
+            pod_env: Vec::new(),
+            work_dir,
+            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            names: Vec::new(),
+        }
+    }
+}
+
 impl fmt::Debug for ClusterConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("ClusterConfig");

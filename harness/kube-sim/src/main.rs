@@ -10,9 +10,6 @@ use clap::Parser;
 use kube_sim::cluster::{Cluster, ClusterConfig};
 use kube_sim::kubelet::{NodeSpec, parse_program, programs};
 use sim_core::clock::Clock;
-use sim_core::faults::FaultSet;
-use sim_core::journal::Journal;
-use sim_core::keys::KeySource;
 use sim_core::seed::Seed;
 
 /// An embedded Kubernetes for tests: no containers, no root, ready at once.
@@ -73,23 +70,15 @@ async fn run(options: Options) -> Result<(), String> {
     }
     let clock = Clock::running(options.speed);
     let watch = clock.stopwatch();
-    let (seed, journal) = (Seed::new(options.seed), Journal::new(clock.clone()));
     let beside = options.kubeconfig.with_extension("pods");
     let own_dir = (options.work_dir.is_none() && !beside.exists()).then(|| beside.clone());
     let nodes = (1..=options.nodes).map(|n| NodeSpec { name: format!("node-{n}"), ..NodeSpec::default() });
+    let work_dir = options.work_dir.unwrap_or(beside);
     let cluster = Cluster::start(ClusterConfig {
-        name: options.name,
-        faults: FaultSet::new(seed, clock.clone(), journal.clone()),
-        seed,
-        journal,
-        keys: KeySource::fresh(),
         images: programs(options.images),
         nodes: nodes.collect(),
-        pod_env: Vec::new(),
-        work_dir: options.work_dir.unwrap_or(beside),
         listen: options.listen,
-        names: Vec::new(),
-        clock: clock.clone(),
+        ..ClusterConfig::new(options.name, &clock, Seed::new(options.seed), work_dir)
     })
     .await
     .map_err(|error| error.to_string())?;

@@ -2,9 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
-use std::net::SocketAddr;
-use std::sync::Arc;
-
 use bytes::Bytes;
 use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
@@ -12,9 +9,6 @@ use kube_sim::auth::TokenAsk;
 use kube_sim::cluster::{Cluster, ClusterConfig};
 use serde_json::{Value, json};
 use sim_core::clock::Clock;
-use sim_core::faults::FaultSet;
-use sim_core::journal::Journal;
-use sim_core::keys::KeySource;
 use sim_core::net::{HttpClient, Net, roots_from_pem};
 use sim_core::seed::Seed;
 
@@ -27,23 +21,9 @@ struct World {
 
 async fn world() -> World {
     let clock = Clock::running(1.0);
-    let (seed, journal) = (Seed::new(1), Journal::new(clock.clone()));
-    let cluster = Cluster::start(ClusterConfig {
-        name: "test".into(),
-        faults: FaultSet::new(seed, clock.clone(), journal.clone()),
-        clock: clock.clone(),
-        seed,
-        journal,
-        keys: KeySource::fresh(),
-        images: Arc::new(|_| None),
-        nodes: Vec::new(),
-        pod_env: Vec::new(),
-        work_dir: std::env::temp_dir().join(format!("kube-sim-test-{}", std::process::id())),
-        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-        names: Vec::new(),
-    })
-    .await
-    .unwrap();
+    let work_dir = std::env::temp_dir().join(format!("kube-sim-test-{}", std::process::id()));
+    let config = ClusterConfig::new("test", &clock, Seed::new(1), work_dir);
+    let cluster = Cluster::start(config).await.unwrap();
     let net = || Net::builder().roots(roots_from_pem(cluster.ca_pem()).unwrap());
     let (certificate, key) = cluster.admin_identity();
     let admin = net().client_identity(certificate, key).build().unwrap().http();

@@ -7,7 +7,6 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf as _, Bytes, BytesMut};
@@ -17,9 +16,6 @@ use kube_sim::api::{Api, Caller, DeleteOptions, Sub, WriteOptions};
 use kube_sim::cluster::{Cluster, ClusterConfig};
 use serde_json::{Value, json};
 use sim_core::clock::Clock;
-use sim_core::faults::FaultSet;
-use sim_core::journal::Journal;
-use sim_core::keys::KeySource;
 use sim_core::net::{HttpClient, Net, roots_from_pem};
 use sim_core::seed::{Seed, Stream};
 
@@ -51,22 +47,8 @@ const WAYS: [Way; 4] = [
 ];
 
 async fn cluster(clock: &Clock) -> Cluster {
-    let (seed, journal) = (Seed::new(1), Journal::new(clock.clone()));
-    let config = ClusterConfig {
-        name: "histories".into(),
-        faults: FaultSet::new(seed, clock.clone(), journal.clone()),
-        clock: clock.clone(),
-        seed,
-        journal,
-        keys: KeySource::fresh(),
-        images: Arc::new(|_| None),
-        nodes: Vec::new(),
-        pod_env: Vec::new(),
-        work_dir: std::env::temp_dir().join(format!("kube-sim-histories-{}", std::process::id())),
-        listen: ([127, 0, 0, 1], 0).into(),
-        names: Vec::new(),
-    };
-    Cluster::start(config).await.unwrap()
+    let work_dir = std::env::temp_dir().join(format!("kube-sim-histories-{}", std::process::id()));
+    Cluster::start(ClusterConfig::new("histories", clock, Seed::new(1), work_dir)).await.unwrap()
 }
 
 fn object(name: &str, draw: &Stream) -> Value {

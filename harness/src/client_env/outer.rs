@@ -62,11 +62,6 @@ impl OuterEnv {
         self.own.get(name).map(String::as_str)
     }
 
-    /// Every variable, for a program that is to run as the user's own.
-    pub(crate) fn all(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.own.iter().map(|(name, value)| (name.as_str(), value.as_str()))
-    }
-
     /// The proxy that the user's own programs go through to reach HTTPS hosts.
     #[must_use]
     pub fn upstream_proxy(&self) -> Option<&str> {

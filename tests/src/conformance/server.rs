@@ -1,21 +1,14 @@
 //! The servers that cases run against.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
-
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use kube_sim::cluster::{Cluster, ClusterConfig};
-use serde_json::Value;
 use sim_core::clock::Clock;
-use sim_core::faults::FaultSet;
-use sim_core::journal::Journal;
-use sim_core::keys::KeySource;
 use sim_core::net::{HttpClient, Net, roots_from_pem};
 use sim_core::seed::Seed;
+
+use crate::kubeconfig::Kubeconfig;
 
 /// Names the kubeconfig of a real server (administrator by client certificate).
 pub const REAL_KUBECONFIG: &str = "DRYARC_TEST_KUBECONFIG_REAL";
@@ -37,22 +30,9 @@ impl Target {
     /// Why it does not start, for people.
     pub async fn embedded() -> Result<Self, String> {
         let clock = Clock::running(1.0);
-        let (seed, journal) = (Seed::new(1), Journal::new(clock.clone()));
-        let cluster = Cluster::start(ClusterConfig {
-            name: "conformance".into(),
-            faults: FaultSet::new(seed, clock.clone(), journal.clone()),
-            clock: clock.clone(),
-            seed,
-            journal,
-            keys: KeySource::fresh(),
-            images: Arc::new(|_| None),
-            nodes: Vec::new(),
-            pod_env: Vec::new(),
-            work_dir: std::env::temp_dir().join(format!("dryarc-conformance-{}", std::process::id())),
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            names: Vec::new(),
-        });
-        let cluster = cluster.await.map_err(|error| error.to_string())?;
+        let work_dir = std::env::temp_dir().join(format!("dryarc-conformance-{}", std::process::id()));
+        let config = ClusterConfig::new("conformance", &clock, Seed::new(1), work_dir);
+        let cluster = Cluster::start(config).await.map_err(|error| error.to_string())?;
         let (url, ca) = (cluster.url(), cluster.ca_pem().to_owned());
         let (certificate, key) = cluster.admin_identity();
         let (admin, anonymous) = clients(&ca, certificate, key)?;
@@ -64,21 +44,8 @@ impl Target {
     /// # Errors
     /// What is missing in the configuration, for people.
     pub fn running(kubeconfig: &str) -> Result<Self, String> {
-        let config: Value = serde_saphyr::from_str(kubeconfig).map_err(|error| error.to_string())?;
-        let text = |pointer: &str| {
-            let found = config.pointer(pointer).and_then(Value::as_str);
-            found.ok_or_else(|| format!("the kubeconfig has nothing at {pointer}"))
-        };
-        let pem = |pointer: &str| -> Result<String, String> {
-            let bytes = STANDARD.decode(text(pointer)?).map_err(|error| format!("{pointer}: {error}"))?;
-            String::from_utf8(bytes).map_err(|error| format!("{pointer}: {error}"))
-        };
-        let (admin, anonymous) = clients(
-            &pem("/clusters/0/cluster/certificate-authority-data")?,
-            &pem("/users/0/user/client-certificate-data")?,
-            &pem("/users/0/user/client-key-data")?,
-        )?;
-        let url = text("/clusters/0/cluster/server")?.to_owned();
+        let Kubeconfig { server: url, ca, certificate, key } = Kubeconfig::parse(kubeconfig)?;
+        let (admin, anonymous) = clients(&ca, &certificate, &key)?;
         Ok(Self { url, admin, anonymous, clock: Clock::running(1.0), cluster: None })
     }
 

@@ -4,9 +4,9 @@
 
 use crate::validate::{label_key_problems, label_value_problems};
 
-/// One requirement, as it is written.
+/// One requirement on a label.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Written {
+pub(super) enum Requirement {
     In(String, Vec<String>),
     NotIn(String, Vec<String>),
     Exists(String),
@@ -62,7 +62,7 @@ struct Parser {
 }
 
 /// Reads `a=b,c!=d,e in (f,g),h,!i,j>1`.
-pub(super) fn parse(text: &str) -> Result<Vec<Written>, String> {
+pub(super) fn parse(text: &str) -> Result<Vec<Requirement>, String> {
     let mut tokens = tokens(text).into_iter();
     let next = tokens.next().unwrap_or(Token::End);
     let mut parser = Parser { tokens, next };
@@ -94,7 +94,7 @@ impl Parser {
         std::mem::replace(&mut self.next, next)
     }
 
-    fn requirement(&mut self) -> Result<Written, String> {
+    fn requirement(&mut self) -> Result<Requirement, String> {
         let absent = self.next == Token::Symbol("!");
         if absent {
             self.take();
@@ -108,20 +108,24 @@ impl Parser {
             return Err(format!("<nil>: Invalid value: {key:?}: {}", problems.join("; ")));
         }
         if absent {
-            return Ok(Written::Absent(key));
+            return Ok(Requirement::Absent(key));
         }
         if self.next.ends_requirement() {
-            return Ok(Written::Exists(key));
+            return Ok(Requirement::Exists(key));
         }
         match self.take() {
-            Token::Word(word) if word == "in" => Ok(Written::In(key.clone(), checked(&key, self.values()?)?)),
-            Token::Word(word) if word == "notin" => {
-                Ok(Written::NotIn(key.clone(), checked(&key, self.values()?)?))
+            Token::Word(word) if word == "in" => {
+                Ok(Requirement::In(key.clone(), checked(&key, self.values()?)?))
             }
-            Token::Symbol("=" | "==") => Ok(Written::In(key.clone(), checked(&key, vec![self.value()?])?)),
-            Token::Symbol("!=") => Ok(Written::NotIn(key.clone(), checked(&key, vec![self.value()?])?)),
-            Token::Symbol(">") => Ok(Written::Above(key, self.number()?)),
-            Token::Symbol("<") => Ok(Written::Below(key, self.number()?)),
+            Token::Word(word) if word == "notin" => {
+                Ok(Requirement::NotIn(key.clone(), checked(&key, self.values()?)?))
+            }
+            Token::Symbol("=" | "==") => {
+                Ok(Requirement::In(key.clone(), checked(&key, vec![self.value()?])?))
+            }
+            Token::Symbol("!=") => Ok(Requirement::NotIn(key.clone(), checked(&key, vec![self.value()?])?)),
+            Token::Symbol(">") => Ok(Requirement::Above(key, self.number()?)),
+            Token::Symbol("<") => Ok(Requirement::Below(key, self.number()?)),
             other => Err(format!("found '{}', expected: in, notin, =, ==, !=, gt, lt", other.text())),
         }
     }
@@ -196,6 +200,6 @@ mod tests {
             assert_eq!(parse(text).unwrap_err(), why);
         }
         assert_eq!(parse("a>5,b in (y,x)").unwrap().len(), 2);
-        assert_eq!(parse("a in ()").unwrap(), [Written::In("a".into(), vec![String::new()])]);
+        assert_eq!(parse("a in ()").unwrap(), [Requirement::In("a".into(), vec![String::new()])]);
     }
 }

@@ -90,15 +90,13 @@ pub(super) fn same(before: &Value, after: &Value) -> bool {
 
 /// Whether the same managers own the same fields in both; when they wrote them does not count.
 pub(super) fn same_owners(before: &Value, after: &Value) -> bool {
-    let entries = |object: &Value| -> Vec<Value> {
+    fn entries(object: &Value) -> &[Value] {
         let entries = object.pointer("/metadata/managedFields").and_then(Value::as_array);
-        let timeless = |mut entry: Value| {
-            meta::as_map(&mut entry).shift_remove("time");
-            entry
-        };
-        entries.into_iter().flatten().cloned().map(timeless).collect()
-    };
-    entries(before) == entries(after)
+        entries.map_or(&[], Vec::as_slice)
+    }
+    let (before, after) = (entries(before), entries(after));
+    before.len() == after.len()
+        && before.iter().zip(after).all(|(one, other)| equal_but(one, other, &["time"]))
 }
 
 /// Whether the two are equal but for these fields of theirs; an absent field equals an absent one only.

@@ -133,22 +133,17 @@ impl Api {
             return Ok(());
         }
         let (version, named) = (meta::text(applied, "/apiVersion"), meta::text(applied, "/kind"));
+        // The empty group stands before a slash too.
+        let shown = if version.contains('/') { version.to_owned() } else { format!("/{version}") };
         if version != kind.api_version() || named != kind.kind {
-            let version = if version.contains('/') || version.is_empty() {
-                version.to_owned()
-            } else {
-                format!("/{version}")
-            };
-            let version = if version.is_empty() { "/".to_owned() } else { version };
-            return Err(Status::bad_request(format!("invalid object type: {version}, Kind={named}")));
+            return Err(Status::bad_request(format!("invalid object type: {shown}, Kind={named}")));
         }
-        let version = if kind.group.is_empty() { format!("/{version}") } else { version.to_owned() };
         let Some(why) = declared::problem(&self.0.schemas.of(kind), applied) else { return Ok(()) };
         let stated =
             meta::namespace(applied).or(namespace.filter(|_| kind.custom.is_some())).unwrap_or_default();
         let name = meta::name(applied);
         let message =
-            format!("failed to create typed patch object ({stated}/{name}; {version}, Kind={named}): {why}");
+            format!("failed to create typed patch object ({stated}/{name}; {shown}, Kind={named}): {why}");
         Err(Status::new(500, "", message))
     }
 

@@ -4,20 +4,9 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::label_parser::{self, Written};
+use super::label_parser::{self, Requirement};
 use crate::registry::Kind;
 use crate::status::Status;
-
-/// One requirement on a label.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Requirement {
-    In(String, Vec<String>),
-    NotIn(String, Vec<String>),
-    Exists(String),
-    Absent(String),
-    Above(String, i64),
-    Below(String, i64),
-}
 
 /// Requirements on labels, all of which must hold. The default matches everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -29,16 +18,7 @@ impl LabelSelector {
     /// # Errors
     /// 400 for text that is no selector.
     pub fn parse(text: &str) -> Result<Self, Status> {
-        let written = label_parser::parse(text).map_err(Status::bad_request)?;
-        let requirements = written.into_iter().map(|one| match one {
-            Written::In(key, values) => Requirement::In(key, values),
-            Written::NotIn(key, values) => Requirement::NotIn(key, values),
-            Written::Exists(key) => Requirement::Exists(key),
-            Written::Absent(key) => Requirement::Absent(key),
-            Written::Above(key, number) => Requirement::Above(key, number),
-            Written::Below(key, number) => Requirement::Below(key, number),
-        });
-        Ok(Self(requirements.collect()))
+        label_parser::parse(text).map(Self).map_err(Status::bad_request)
     }
 
     /// From the `matchLabels` and `matchExpressions` of an object. An empty object matches everything, and so does

@@ -6,9 +6,6 @@ use clap::Args;
 use kube_sim::cluster::{Cluster, ClusterConfig};
 use kube_sim::kubelet::{NodeSpec, parse_program, programs};
 use sim_core::clock::{Clock, Mode};
-use sim_core::faults::FaultSet;
-use sim_core::journal::Journal;
-use sim_core::keys::KeySource;
 use sim_core::seed::Seed;
 
 use super::record::{Clusters, Record, publish};
@@ -100,21 +97,12 @@ impl Create {
         })?;
         let clock = Clock::running(1.0);
         clock.set_mode(self.mode()?);
-        let (seed, journal) = (Seed::new(self.seed), Journal::new(clock.clone()));
         let node = |number: u16| NodeSpec { name: format!("node-{number}"), ..NodeSpec::default() };
+        let work_dir = claim.dir().join("pods");
         let cluster = Cluster::start(ClusterConfig {
-            name: self.name.to_string(),
-            faults: FaultSet::new(seed, clock.clone(), journal.clone()),
-            seed,
-            journal,
-            keys: KeySource::fresh(),
             images: programs(self.images.clone()),
             nodes: (1..=self.nodes).map(node).collect(),
-            pod_env: Vec::new(),
-            work_dir: claim.dir().join("pods"),
-            listen: ([127, 0, 0, 1], 0).into(),
-            names: Vec::new(),
-            clock,
+            ..ClusterConfig::new(self.name.to_string(), &clock, Seed::new(self.seed), work_dir)
         });
         let cluster = cluster.await.map_err(CliError::failed)?;
         let record = |kubeconfig| Record {

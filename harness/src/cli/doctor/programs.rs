@@ -42,7 +42,7 @@ fn complaint(output: &Output) -> String {
 /// The program as the user would start it.
 pub(super) fn command(program: &Path, outer: &OuterEnv, arguments: &[&str]) -> Command {
     let mut command = Command::new(program);
-    command.args(arguments).env_clear().envs(outer.all());
+    command.args(arguments).env_clear().envs(outer.variables());
     command
 }
 

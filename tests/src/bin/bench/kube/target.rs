@@ -1,8 +1,7 @@
 //! An API server that is measured, and how it is talked to.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use e2e_tests::kubeconfig::Kubeconfig;
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
@@ -25,22 +24,9 @@ pub(super) struct Target {
 impl Target {
     /// The server of a kubeconfig whose user has a client certificate in it.
     pub(super) fn of(kubeconfig: &str) -> Result<Self, String> {
-        let config: Value = serde_saphyr::from_str(kubeconfig).map_err(|error| error.to_string())?;
-        let text = |pointer: &str| {
-            let found = config.pointer(pointer).and_then(Value::as_str);
-            found.ok_or_else(|| format!("the kubeconfig has nothing at {pointer}"))
-        };
-        let pem = |pointer: &str| -> Result<String, String> {
-            let bytes = STANDARD.decode(text(pointer)?).map_err(|error| format!("{pointer}: {error}"))?;
-            String::from_utf8(bytes).map_err(|error| format!("{pointer}: {error}"))
-        };
-        let ca = pem("/clusters/0/cluster/certificate-authority-data")?;
-        Ok(Self {
-            url: text("/clusters/0/cluster/server")?.to_owned(),
-            roots: roots_from_pem(&ca).map_err(|error| error.to_string())?,
-            certificate: pem("/users/0/user/client-certificate-data")?,
-            key: pem("/users/0/user/client-key-data")?,
-        })
+        let Kubeconfig { server: url, ca, certificate, key } = Kubeconfig::parse(kubeconfig)?;
+        let roots = roots_from_pem(&ca).map_err(|error| error.to_string())?;
+        Ok(Self { url, roots, certificate, key })
     }
 
     /// A client with connections of its own.
