@@ -51,7 +51,9 @@ pub struct CloudConfig {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {source}. Choose another port, or port 0 for any free one")]
+    #[error(
+        "cannot listen on {address}: {source}. Choose an address of this machine and a port that is free (0 for any)"
+    )]
     Bind {
         /// The address.
         address: SocketAddr,

@@ -16,3 +16,4 @@ pub mod repository;
 pub mod sbom;
 pub mod sdks;
 pub mod transcript;
+pub mod waiting;

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use e2e_tests::command::{Ran, Sandbox};
+use e2e_tests::waiting::eventually;
 use serde_json::Value;
 
 fn sandbox() -> Sandbox {
@@ -145,6 +146,10 @@ fn bad_command_lines_are_usage_errors_with_a_hint() {
         &["no-such-command"],
         &["exec"],
         &["clock", "advance", "eleven"],
+        &["clock", "advance", "-5m"],
+        &["up", "--seed", "-1"],
+        &["up", "--subscription", "mine"],
+        &["cluster", "create", "no name"],
     ] {
         let ran = run(&sandbox, arguments);
         assert_eq!(ran.code, 2, "{arguments:?}: {} {}", ran.stdout, ran.stderr);
@@ -195,11 +200,27 @@ fn a_world_whose_owner_was_killed_is_cleaned_up_by_the_next_command() {
     let pid = world["pid"].as_u64().unwrap();
     let killed = sandbox.prepare_program("/bin/sh".as_ref(), ["-c", &format!("kill -9 {pid}")]).status();
     assert!(killed.unwrap().success());
+    // A process with many threads takes a moment to die.
+    eventually("the killed world is gone", 30, || Ok(sandbox.processes().is_empty())).unwrap();
     let status = run(&sandbox, &["status"]);
     assert_eq!(status.code, 3, "{}", status.stderr);
     assert_nothing_left(&sandbox);
     run(&sandbox, &["up", "--detach"]).ok();
     run(&sandbox, &["down"]).ok();
+}
+
+#[test]
+fn a_world_whose_folder_was_removed_ends_and_leaves_its_successor_alone() {
+    let sandbox = sandbox();
+    run(&sandbox, &["up", "--detach"]).ok();
+    let folder = sandbox.state().join("worlds/default");
+    std::fs::remove_dir_all(&folder).unwrap();
+    run(&sandbox, &["up", "--detach"]).ok();
+    let worlds = || sandbox.processes().into_iter().filter(|line| line.contains(" up ")).count();
+    eventually("the first world has ended", 30, || Ok(worlds() == 1)).unwrap();
+    run(&sandbox, &["status"]).ok();
+    run(&sandbox, &["down"]).ok();
+    assert_nothing_left(&sandbox);
 }
 
 #[test]

@@ -6,14 +6,13 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use e2e_tests::clients::on_path;
 use e2e_tests::command::{Ran, Sandbox};
 use e2e_tests::docker;
+use e2e_tests::waiting::eventually;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use serde_json::Value;
-use sim_core::clock::Clock;
 
 type Checked = Result<(), Failed>;
 
@@ -144,20 +143,6 @@ fn ok(ran: Ran) -> Result<Ran, Failed> {
     }
 }
 
-/// Asks again and again until the answer is yes, for `seconds` of wall time at most.
-fn eventually(what: &str, seconds: u64, mut holds: impl FnMut() -> Result<bool, String>) -> Checked {
-    let clock = Clock::running(1.0);
-    let watch = clock.stopwatch();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    while watch.elapsed() < Duration::from_secs(seconds) {
-        if holds()? {
-            return Ok(());
-        }
-        runtime.block_on(clock.wall_sleep(Duration::from_millis(300)));
-    }
-    Err(format!("{what}: not within {seconds} s").into())
-}
-
 fn sandbox() -> Result<Sandbox, Failed> {
     Ok(Sandbox::new(PathBuf::from(env!("CARGO_BIN_EXE_dryarc-under-test")))?)
 }
@@ -229,9 +214,8 @@ impl Lived<'_> {
             "jsonpath={range .items[*].status.containerStatuses[*]}{.name}={.restartCount}/{.ready} {end}";
         let component = "app.kubernetes.io/component=resource-sync-agent";
         let arguments = ["-n", "azure-arc", "get", "pods", "-l", component, "-o", path];
-        eventually("the killed agent is back", 90, || {
-            Ok(self.theirs.kubectl(&arguments)?.contains("resource-sync-agent=1/true"))
-        })
+        let back = || Ok(self.theirs.kubectl(&arguments)?.contains("resource-sync-agent=1/true"));
+        Ok(eventually("the killed agent is back", 90, back)?)
     }
 
     /// Nothing gets through to Azure; the agents are noticed missing, and noticed again.
@@ -249,7 +233,7 @@ impl Lived<'_> {
         self.dryarc(&["clock", "advance", "20m"])?;
         self.dryarc(&["fault", "clear", "cut"])?;
         expect(self.status_is("Offline")?, || "the cut was not noticed".into())?;
-        eventually("the mended line is noticed", 120, || self.status_is("Connected"))
+        Ok(eventually("the mended line is noticed", 120, || self.status_is("Connected"))?)
     }
 }
 
@@ -263,7 +247,8 @@ fn agents_live_and_recover_in_a_cluster_that_is_left_as_it_was(machine: &Machine
     lived.up()?;
     let second =
         sandbox.run(["up", "--detach", "--world", "other", "--cluster", &format!("kind={}", theirs.name)])?;
-    expect(second.code == 5 && second.stderr.contains("in a world already"), || second.stderr.clone())?;
+    let refused = second.code == 5 && second.stderr.contains("in a world already");
+    expect(refused, || format!("a second world in one cluster was not refused: {second:?}"))?;
     lived.onboard()?;
     eventually("the cluster is connected", 60, || lived.status_is("Connected"))?;
     lived.agents_are_real_pods()?;
@@ -284,8 +269,11 @@ fn killed_world(lived: &Lived<'_>, before: &State) -> Checked {
     let status = lived.dryarc(&["status", "--output", "json"])?;
     let status: Value = serde_json::from_str(&status.stdout).map_err(|error| error.to_string())?;
     output("kill", &["-KILL", &status["pid"].to_string()])?;
-    let ran = lived.dryarc(&["status", "--all"])?;
-    expect(ran.stderr.contains("ended without order"), || ran.stderr.clone())?;
+    // A process with many threads takes a moment to die.
+    eventually("the next command undoes what the killed world did", 30, || {
+        let ran = lived.sandbox.run(["status", "--all"]).map_err(|error| error.to_string())?;
+        Ok(ran.stderr.contains("ended without order"))
+    })?;
     let after = lived.theirs.state()?;
     expect(after == *before, || format!("{after:#?}\nwas\n{before:#?}"))
 }
@@ -295,7 +283,8 @@ fn any_context(lived: &Lived<'_>, before: &State) -> Checked {
     let cluster = format!("context=kind-{}", lived.theirs.name);
     let up = ["up", "--detach", "--cluster", &cluster, "--yes"];
     let unsaid = lived.sandbox.run(up)?;
-    expect(unsaid.code == 2 && unsaid.stderr.contains("--load-images"), || unsaid.stderr.clone())?;
+    let refused = unsaid.code == 2 && unsaid.stderr.contains("--load-images");
+    expect(refused, || format!("images got into nodes unasked: {unsaid:?}"))?;
     let load = format!("kind load image-archive {{}} --name {}", lived.theirs.name);
     lived.dryarc(&[&up[..], &["--load-images", &load]].concat())?;
     lived.register()?;

@@ -37,7 +37,7 @@ enum Command {
     #[command(after_help = "Examples:\n  dryarc clock advance 11m\n  dryarc clock advance 1h30m")]
     Advance {
         /// How far: 90s, 11m, 1h30m, 2d
-        #[arg(value_name = "SPAN", value_parser = span::parse)]
+        #[arg(value_name = "SPAN", allow_hyphen_values = true, value_parser = span::parse)]
         by: Duration,
     },
     /// Change how fast the world's time moves

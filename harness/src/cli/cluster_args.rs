@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{CliError, output};
-use crate::clusters::{Backend, Progress, RealOptions};
+use crate::client_env::OuterEnv;
+use crate::clusters::{Backend, Progress, RealOptions, kubeconfig_of_context};
 
 /// How a real cluster is made and reached. Means nothing to an embedded one.
 #[derive(Debug, Clone, Default, Args)]
@@ -53,9 +54,10 @@ impl ClusterArgs {
     /// Asks before a cluster is changed that the user has for other purposes.
     ///
     /// # Errors
-    /// When the answer is not yes, or nobody can be asked.
-    pub(super) fn confirm(&self, backend: &Backend) -> Result<(), CliError> {
+    /// When no kubeconfig has that cluster, the answer is not yes, or nobody can be asked.
+    pub(super) fn confirm(&self, backend: &Backend, outer: &OuterEnv) -> Result<(), CliError> {
         let Backend::Context(name) = backend else { return Ok(()) };
+        kubeconfig_of_context(outer, name)?;
         if self.yes {
             return Ok(());
         }
@@ -90,10 +92,20 @@ mod tests {
 
     #[test]
     fn only_a_cluster_of_the_users_own_needs_a_yes() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("config");
+        std::fs::write(
+            &file,
+            "contexts: [{name: prod, context: {cluster: c, user: u}}]\nclusters: [{name: c, cluster: {}}]\nusers: [{name: u, user: {}}]\n",
+        )
+        .unwrap();
+        let outer = OuterEnv::new([("KUBECONFIG".to_owned(), file.display().to_string())]);
         let args = ClusterArgs { yes: true, ..ClusterArgs::default() };
-        assert!(args.confirm(&Backend::Context("prod".into())).is_ok());
+        assert!(args.confirm(&Backend::Context("prod".into()), &outer).is_ok());
+        let unknown = args.confirm(&Backend::Context("nope".into()), &outer).unwrap_err();
+        assert!(unknown.to_string().contains("no context is named 'nope'"), "{unknown}");
         let args = ClusterArgs::default();
-        assert!(args.confirm(&Backend::Kind(None)).is_ok());
-        assert!(args.confirm(&Backend::Embedded).is_ok());
+        assert!(args.confirm(&Backend::Kind(None), &outer).is_ok());
+        assert!(args.confirm(&Backend::Embedded, &outer).is_ok());
     }
 }

@@ -103,7 +103,7 @@ impl Exec {
             Some(name) => name.clone(),
             None => WorldName::temporary("exec", std::process::id()),
         };
-        self.world.confirm()?;
+        self.world.confirm(&context.outer)?;
         let planned = self.world.plan(context, name, Mode::Scaled { speed: DEFAULT_SPEED })?;
         let hosted = host::start(context, planned, true, signals).await?;
         let ended = self.spawn_and_wait(context, &hosted, signals).await;

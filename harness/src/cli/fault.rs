@@ -136,14 +136,16 @@ fn parse(text: &str) -> Result<Value, CliError> {
     if text.trim().is_empty() {
         return Err(CliError::usage("the rule is empty").next(COMPARE));
     }
-    let checked: Result<Rule, _> = serde_saphyr::from_str(text);
+    // `y` and `on` are texts here, as in YAML 1.2.
+    let options = || serde_saphyr::options! { strict_booleans: true };
+    let checked: Result<Rule, _> = serde_saphyr::from_str_with_options(text, options());
     let wrong = |error: serde_saphyr::Error| {
         let error = error.to_string();
         let reason = error.strip_prefix("error: ").unwrap_or(&error).trim_end();
         CliError::usage(format!("this is no fault rule: {reason}")).next(COMPARE)
     };
     checked.map_err(wrong)?;
-    serde_saphyr::from_str(text).map_err(wrong)
+    serde_saphyr::from_str_with_options(text, options()).map_err(wrong)
 }
 
 fn read(file: &Path) -> Result<String, CliError> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::signals::{Asked, Signals};
 use super::world_args::Planned;
-use super::{CliError, Context};
+use super::{CliError, Context, output};
 use crate::state::Claim;
 use crate::world::{HostOptions, Hosted};
 
@@ -76,10 +76,14 @@ async fn finish(
     }
 }
 
-/// Waits until the world is asked to end, by signal or by its control interface (`None`).
+/// Waits until the world is asked to end, by signal, or by its control interface or by the removal of its folder (`None`).
 pub(super) async fn wait(hosted: &Hosted, signals: &mut Signals) -> Option<Asked> {
     tokio::select! {
         () = hosted.asked_to_end() => None,
+        () = hosted.folder_removed() => {
+            output::say("the world's folder was removed, so nothing finds the world any more");
+            None
+        }
         asked = signals.next() => Some(asked),
     }
 }

@@ -48,13 +48,13 @@ struct Set {
     #[arg(value_name = "NAMESPACE")]
     namespace: String,
     /// How long a registration takes, in the world's time
-    #[arg(long, value_name = "SPAN", value_parser = span::parse)]
+    #[arg(long, value_name = "SPAN", allow_hyphen_values = true, value_parser = span::parse)]
     delay: Option<Duration>,
     /// How a registration goes
     #[arg(long, value_enum, ignore_case = true, value_name = "OUTCOME")]
     outcome: Option<Outcome>,
     /// How long unregistering takes, in the world's time; as long as registering unless it is said here
-    #[arg(long, value_name = "SPAN", value_parser = span::parse)]
+    #[arg(long, value_name = "SPAN", allow_hyphen_values = true, value_parser = span::parse)]
     unregister_delay: Option<Duration>,
     /// Put the namespace there now, in every subscription
     #[arg(long, value_enum, ignore_case = true, value_name = "STATE")]

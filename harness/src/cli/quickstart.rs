@@ -46,7 +46,7 @@ impl Quickstart {
         if self.in_background {
             detach::leave_session();
         } else {
-            self.world.confirm()?;
+            self.world.confirm(&context.outer)?;
         }
         let result = self.perform(context, signals).await;
         match result {
@@ -117,7 +117,7 @@ impl Quickstart {
             Err(StateError::NotRunning(_) | StateError::Starting(_)) => {}
             Err(error) => return Err(error.into()),
         }
-        self.world.confirm()?;
+        self.world.confirm(&context.outer)?;
         detach::spawn(signals).await?;
         let record = context.find()?;
         output::say(&up::welcome(&record));

@@ -52,7 +52,7 @@ impl Up {
         if self.in_background {
             detach::leave_session();
         } else {
-            self.world.confirm()?;
+            self.world.confirm(&context.outer)?;
         }
         let started = self.start(context, signals).await;
         let hosted = match started {
@@ -93,7 +93,7 @@ impl Up {
             Err(StateError::NotRunning(_) | StateError::Starting(_)) => {}
             Err(error) => return Err(error.into()),
         }
-        self.world.confirm()?;
+        self.world.confirm(&context.outer)?;
         detach::spawn(signals).await?;
         output::say(&welcome(&context.find()?));
         Ok(Exit::Ok)

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::cluster_args::{self, ClusterArgs};
 use super::{CliError, Context, upstream};
+use crate::client_env::OuterEnv;
 use crate::state::WorldName;
 use crate::world::{self, Backend, WorldConfig, WorldProfile};
 
@@ -35,16 +36,16 @@ pub(super) struct WorldArgs {
           value_parser = clap::builder::PossibleValuesParser::new(["real", "scaled", "instant", "manual"]))]
     clock_mode: Option<String>,
     /// Draw names, ids and chances from this number [default: another one each time]
-    #[arg(long, env = "DRYARC_SEED", value_name = "N")]
+    #[arg(long, env = "DRYARC_SEED", value_name = "N", allow_negative_numbers = true)]
     seed: Option<u64>,
     /// Use this subscription id
-    #[arg(long, env = "DRYARC_SUBSCRIPTION", value_name = "ID")]
+    #[arg(long, env = "DRYARC_SUBSCRIPTION", value_name = "ID", value_parser = id)]
     subscription: Option<Uuid>,
     /// Use this tenant id
-    #[arg(long, env = "DRYARC_TENANT", value_name = "ID")]
+    #[arg(long, env = "DRYARC_TENANT", value_name = "ID", value_parser = id)]
     tenant: Option<Uuid>,
     /// Use this application id for the service principal
-    #[arg(long, env = "DRYARC_CLIENT_ID", value_name = "ID")]
+    #[arg(long, env = "DRYARC_CLIENT_ID", value_name = "ID", value_parser = id)]
     client_id: Option<Uuid>,
     /// Use this secret for the service principal
     #[arg(long, env = "DRYARC_CLIENT_SECRET", value_name = "TEXT", hide_env_values = true)]
@@ -147,10 +148,10 @@ impl WorldArgs {
     /// Asks the user before a cluster of theirs is changed. To be called once, by the process that has the terminal.
     ///
     /// # Errors
-    /// When the profile cannot be read, or the user does not agree.
-    pub(super) fn confirm(&self) -> Result<(), CliError> {
+    /// When the profile cannot be read, no kubeconfig has the cluster's context, or the user does not agree.
+    pub(super) fn confirm(&self, outer: &OuterEnv) -> Result<(), CliError> {
         let profile = self.profile.as_deref().map(WorldProfile::read).transpose()?.unwrap_or_default();
-        self.real.confirm(&self.backend(&profile)?)
+        self.real.confirm(&self.backend(&profile)?, outer)
     }
 
     /// A flag or variable for mode or speed covers both keys of the profile.
@@ -212,6 +213,11 @@ impl WorldArgs {
 /// A real cluster takes its own time, so a world around one runs and does not jump.
 fn for_backend(backend: &Backend, default: Mode) -> Mode {
     if backend.is_real() && default == Mode::Instant { world::at_speed(REAL_SPEED) } else { default }
+}
+
+fn id(text: &str) -> Result<Uuid, String> {
+    text.parse()
+        .map_err(|_| "an id is 32 hexadecimal digits, as in 0b1f6471-1bf0-4dda-aec3-cb9272f09590".into())
 }
 
 /// A seed that is short enough to be typed.

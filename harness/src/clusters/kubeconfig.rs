@@ -21,7 +21,7 @@ const FILES: [(&str, &str); 3] = [
 ///
 /// # Errors
 /// [`Trouble::Missing`] when no file has that context; [`Trouble::Unusable`] when a file cannot be read.
-pub(super) fn of_context(outer: &OuterEnv, context: &str) -> Result<String, ClusterError> {
+pub fn of_context(outer: &OuterEnv, context: &str) -> Result<String, ClusterError> {
     let files = files(outer);
     let mut read = Vec::new();
     for file in files.iter().filter(|file| file.exists()) {

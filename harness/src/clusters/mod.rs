@@ -36,6 +36,7 @@ use futures::future::BoxFuture;
 
 pub use backend::{Backend, BadBackend, Progress, RealOptions};
 pub use error::{ClusterError, Trouble};
+pub use kubeconfig::of_context as kubeconfig_of_context;
 pub use real::{RealCluster, WorldFacts};
 
 /// A world's cluster, however it is made.

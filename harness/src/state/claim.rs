@@ -14,8 +14,8 @@ const LOCK: &str = "lock";
 pub struct Claim {
     name: WorldName,
     dir: PathBuf,
-    /// Held, not used: closing it frees the lock.
-    _lock: File,
+    /// Closing it frees the lock.
+    lock: File,
 }
 
 /// What an attempt to lock a folder found.
@@ -43,16 +43,20 @@ pub(super) fn attempt(dir: &Path, create: bool) -> Result<Attempt, StateError> {
         Err(TryLockError::Error(error)) => return Err(StateError::io("cannot lock", path)(error)),
     }
     // Whoever held the lock before may have removed the folder under us.
-    let same = match (file.metadata(), std::fs::metadata(&path)) {
+    Ok(if is_at(&file, &path) { Attempt::Locked(file) } else { Attempt::Vanished })
+}
+
+/// Whether the open file is still the one that is found at `path`.
+fn is_at(file: &File, path: &Path) -> bool {
+    match (file.metadata(), std::fs::metadata(path)) {
         (Ok(ours), Ok(there)) => ours.ino() == there.ino() && ours.dev() == there.dev(),
         _ => false,
-    };
-    Ok(if same { Attempt::Locked(file) } else { Attempt::Vanished })
+    }
 }
 
 impl Claim {
     pub(super) fn new(name: WorldName, dir: PathBuf, lock: File) -> Self {
-        Self { name, dir, _lock: lock }
+        Self { name, dir, lock }
     }
 
     /// The world's name.
@@ -65,6 +69,12 @@ impl Claim {
     #[must_use]
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// Whether the folder is still the one that was claimed: false once somebody removed it, even when another world has taken its place.
+    #[must_use]
+    pub fn stands(&self) -> bool {
+        is_at(&self.lock, &self.dir.join(LOCK))
     }
 
     /// Tells everybody how to reach the world.
@@ -98,6 +108,10 @@ impl Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
+        if !self.stands() {
+            // What is there now, if anything, is somebody else's.
+            return;
+        }
         // The record goes first, so that nobody finds a world that is being taken apart.
         let _ = std::fs::remove_file(WorldRecord::path(&self.dir));
         if self.has_to_undo() {

@@ -17,7 +17,7 @@ pub struct WorldName(String);
 /// A text that cannot name a world.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "'{0}' cannot name a world: use up to 40 lower-case letters, digits, '-', '_' and '.', beginning with a letter or a digit"
+    "'{0}' cannot be a name: use up to 40 lower-case letters, digits, '-', '_' and '.', beginning with a letter or a digit"
 )]
 pub struct BadName(String);
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sim_core::clock::Clock;
 use sim_core::keys;
@@ -13,6 +14,9 @@ use crate::client_env::{self, Material, OuterEnv};
 use crate::clusters::Progress;
 use crate::control::{ClusterStatus, ControlConfig, ControlServer, Status};
 use crate::state::{Claim, FORMAT, Facts, ProcessId, StateError, WorldRecord};
+
+/// How often it is looked whether the world's folder is still there (wall time).
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// A world could not be hosted.
 #[derive(Debug, thiserror::Error)]
@@ -119,6 +123,14 @@ impl Hosted {
         if shutdown.wait_for(|asked| *asked).await.is_err() {
             // The interface is gone, so nobody can ask any more.
             std::future::pending::<()>().await;
+        }
+    }
+
+    /// Waits until somebody has removed the world's folder, without which no client and no command finds the world. It is looked for
+    /// every two seconds of wall time.
+    pub async fn folder_removed(&self) {
+        while self.claim.stands() {
+            self.clock().wall_sleep(LOOK_EVERY).await;
         }
     }
 
