@@ -41,13 +41,15 @@ impl fmt::Debug for RoleContext {
     }
 }
 
-/// What the roles work with.
+/// What the roles work with. Cheap to clone.
+#[derive(Clone)]
 pub(crate) struct Agent {
     pub(crate) role: Role,
     pub(crate) clock: Clock,
     pub(crate) kube: kube::Client,
     pub(crate) config: AgentConfig,
     pub(crate) log: AgentLog,
+    pub(crate) net: Net,
     http: HttpClient,
 }
 
@@ -58,7 +60,7 @@ pub(crate) struct Agent {
 /// [`AgentError`] when the role cannot do its work at all: a port that it must serve is taken.
 pub async fn run(role: Role, context: RoleContext) -> Result<(), AgentError> {
     let RoleContext { clock, net, kube, config, log, shutdown } = context;
-    let agent = Agent { role, clock, kube, config, log, http: net.http() };
+    let agent = Agent { role, clock, kube, config, log, http: net.http(), net };
     tokio::select! {
         biased;
         () = shutdown.cancelled() => Ok(()),

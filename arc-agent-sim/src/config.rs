@@ -38,6 +38,10 @@ pub struct AgentConfig {
     pub data_plane_override: Option<String>,
     /// `HIS_ENDPOINT_OVERRIDE`: base of the global identity service instead of the public one.
     pub identity_override: Option<String>,
+    /// `NOTIFICATION_DP_ENDPOINT_OVERRIDE`: base of the guest notification service instead of the public one.
+    pub notification_override: Option<String>,
+    /// `RELAY_ENDPOINT_SUFFIX_OVERRIDE`: what relay hosts end with instead of the public suffix.
+    pub relay_suffix_override: Option<String>,
     /// `ACTIVE_DIRECTORY_ENDPOINT`, without a trailing slash.
     pub active_directory: String,
     /// `ONBOARDING_SECRET_NAME` and `ONBOARDING_SECRET_NAMESPACE`.
@@ -102,6 +106,8 @@ impl AgentConfig {
             infrastructure: or("KUBERNETES_INFRA", "generic"),
             data_plane_override: get("DP_ENDPOINT_OVERRIDE"),
             identity_override: get("HIS_ENDPOINT_OVERRIDE"),
+            notification_override: get("NOTIFICATION_DP_ENDPOINT_OVERRIDE"),
+            relay_suffix_override: get("RELAY_ENDPOINT_SUFFIX_OVERRIDE"),
             active_directory: or("ACTIVE_DIRECTORY_ENDPOINT", "https://login.microsoftonline.com")
                 .trim_end_matches('/')
                 .to_owned(),
@@ -169,7 +175,22 @@ impl AgentConfig {
     /// The base address of the guest notification service.
     #[must_use]
     pub fn notification_service(&self) -> String {
-        format!("https://guestnotificationservice.azure.{}", self.top_level())
+        self.notification_override.clone().map_or_else(
+            || format!("https://guestnotificationservice.azure.{}", self.top_level()),
+            |base| base.trim_end_matches('/').to_owned(),
+        )
+    }
+
+    /// The host of the relay of this name.
+    #[must_use]
+    pub fn relay(&self, name: &str) -> String {
+        let public = match self.top_level() {
+            "us" => "servicebus.usgovcloudapi.net",
+            "cn" => "servicebus.chinacloudapi.cn",
+            _ => "servicebus.windows.net",
+        };
+        let suffix = self.relay_suffix_override.as_deref().unwrap_or(public).trim_start_matches('.');
+        format!("{name}.{suffix}")
     }
 
     /// The last part of the cloud's host names (network requirements of the public, government and China clouds).

@@ -33,5 +33,6 @@ pub use kube_client::{KubeClientError, from_kubeconfig, kube_client};
 pub use launch::{SIDECAR, main_from_env};
 pub use log::{AgentLog, Level};
 pub use membership::{WORLD_NAMESPACE, WORLD_SECRET};
+pub use protocol::jwk::Jwk;
 pub use role::{Role, UnknownRole};
 pub use tokio_util::sync::CancellationToken;

@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
@@ -11,12 +10,10 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use rustls::ServerConfig;
 use sim_core::clock::Clock;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
-use tokio_rustls::TlsAcceptor;
 
 use crate::error::AgentError;
 
@@ -44,10 +41,9 @@ impl Reply {
     }
 }
 
-/// A listening socket, with TLS or without.
+/// A listening socket.
 pub(crate) struct Server {
     listener: TcpListener,
-    tls: Option<TlsAcceptor>,
 }
 
 impl Server {
@@ -55,13 +51,7 @@ impl Server {
     pub(crate) async fn bind(address: SocketAddr) -> Result<Self, AgentError> {
         let listener =
             TcpListener::bind(address).await.map_err(|source| AgentError::Listen { address, source })?;
-        Ok(Self { listener, tls: None })
-    }
-
-    /// The same with TLS.
-    pub(crate) fn with_tls(mut self, config: Arc<ServerConfig>) -> Self {
-        self.tls = Some(TlsAcceptor::from(config));
-        self
+        Ok(Self { listener })
     }
 
     /// Where it listens.
@@ -85,17 +75,8 @@ impl Server {
                 connections.join_next().await;
                 continue;
             };
-            let (handler, clock, tls) = (handler.clone(), clock.clone(), self.tls.clone());
-            connections.spawn(async move {
-                match tls {
-                    None => connection(stream, &clock, handler).await,
-                    Some(acceptor) => {
-                        if let Ok(stream) = acceptor.accept(stream).await {
-                            connection(stream, &clock, handler).await;
-                        }
-                    }
-                }
-            });
+            let (handler, clock) = (handler.clone(), clock.clone());
+            connections.spawn(async move { connection(stream, &clock, handler).await });
         }
     }
 }

@@ -14,6 +14,7 @@
 pub mod cli;
 pub mod client_env;
 pub mod clusters;
+pub mod connect_proxy;
 pub mod control;
 pub mod driver;
 pub mod images;

@@ -9,6 +9,7 @@ pub mod front;
 pub mod lro;
 pub mod profile;
 pub mod providers;
+pub mod relay;
 pub mod server;
 pub mod store;
 pub mod surfaces;

@@ -11,6 +11,7 @@ use sim_core::pki::Authority;
 use sim_core::seed::Seed;
 
 use crate::profile::Profile;
+use crate::relay::RelayKey;
 use crate::store::buckets::Buckets;
 use crate::surfaces::identity::tokens::TokenService;
 use crate::surfaces::registry;
@@ -38,6 +39,8 @@ pub struct World {
     pub tokens: TokenService,
     /// How often callers may still ask.
     pub buckets: Arc<Buckets>,
+    /// Who may use the hybrid connections of clusters.
+    pub relay: RelayKey,
     /// What the registry has packed.
     pub artefacts: Arc<registry::Cache>,
 }
@@ -79,6 +82,7 @@ impl World {
             profile,
             tokens,
             buckets: Arc::default(),
+            relay: RelayKey::fresh(),
             artefacts: Arc::default(),
         }
     }

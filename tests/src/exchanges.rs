@@ -136,7 +136,11 @@ pub fn requests(journal: &[Value]) -> Vec<String> {
         let text = |key: &str| facts.get(key).and_then(Value::as_str).unwrap_or_default();
         let (surface, path) = (text("surface"), text("path"));
         let of_agents = surface == "agents" && !path.starts_with("/azure-arc-k8sagents");
-        if of_agents || surface == "identity" || path == "/" || text("host").contains(".data.") {
+        if of_agents
+            || ["identity", "relay"].contains(&surface)
+            || path == "/"
+            || text("host").contains(".data.")
+        {
             continue;
         }
         let mut path = path.to_owned();
@@ -209,6 +213,7 @@ mod tests {
                 &format!("{group}/providers/Microsoft.Kubernetes/connectedClusters/c"),
             ),
             entry("agents", "gbl.his.arc.azure.com", "/discovery"),
+            entry("relay", "azgnrelay-ph0-l1.servicebus.windows.net", "/$hc/c"),
             entry("registry", "mcr.microsoft.com", "/v2/a/blobs/sha256:00"),
             entry("registry", "eastus.data.mcr.microsoft.com", "/v2/a/blobs/sha256:00"),
         ];

@@ -78,9 +78,9 @@ pub(super) fn build(
     let client: Client<Connector, Body> = Client::builder(TokioExecutor::new()).build(net.connector());
     Ok(client.map_request(move |mut request: Request<Body>| {
         *request.uri_mut() = target.absolute(request.uri());
-        if let Some(value) = credential.header() {
-            request.headers_mut().insert(AUTHORIZATION, value);
-        }
+        // Whoever acts for somebody else brings that one's own credential.
+        let value = (!request.headers().contains_key(AUTHORIZATION)).then(|| credential.header()).flatten();
+        request.headers_mut().extend(value.map(|value| (AUTHORIZATION, value)));
         request
     }))
 }

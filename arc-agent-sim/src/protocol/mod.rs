@@ -3,4 +3,5 @@
 pub(crate) mod data_plane;
 pub(crate) mod entra;
 pub(crate) mod his;
+pub(crate) mod jwk;
 pub(crate) mod key;

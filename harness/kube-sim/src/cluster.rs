@@ -24,6 +24,7 @@ use crate::controllers::{Controllers, ControllersConfig};
 use crate::front::{Frames, Listening, Server, serve};
 use crate::kubelet::live::LiveContainers;
 use crate::kubelet::{ImageResolver, KubeletConfig, Logs, NodeSpec};
+use crate::network::{self, Network};
 use crate::status::Status;
 
 /// What a cluster is made of.
@@ -127,6 +128,7 @@ pub struct Cluster {
     tokens: TokenService,
     stop: Sender<bool>,
     server: Option<JoinHandle<()>>,
+    network: Option<JoinHandle<()>>,
     controllers: Option<Controllers>,
 }
 
@@ -143,6 +145,11 @@ impl Cluster {
             source,
         })?;
         let address = reached(listening.address);
+        let (pods, pod_network) = network::bind().await.map_err(|source| StartError::Listen {
+            cluster: name.clone(),
+            address: (Ipv4Addr::LOCALHOST, 0).into(),
+            source,
+        })?;
         let pki = |source| StartError::Pki { cluster: name.clone(), source };
         let authority = Authority::new("kubernetes", &Constraints::default(), clock.wall()).map_err(pki)?;
         // Named as kubeadm names it: a leaf that is called like its issuer passes for self-signed with OpenSSL.
@@ -156,8 +163,10 @@ impl Cluster {
         bootstrap::fill(&api, address, authority.pem())
             .map_err(|status| StartError::Bootstrap { cluster: name.clone(), status })?;
         let tokens = TokenService::new(api.clone(), keys, &name);
-        let (logs, live) = (Logs::new(clock), LiveContainers::default());
+        let (logs, live) = (Logs::new(clock.clone()), LiveContainers::default());
         let (stop, stopped) = tokio::sync::watch::channel(false);
+        let network = Network { api: api.clone(), live: live.clone(), clock };
+        let network = network.serve(pods, stopped.clone());
         let server = Arc::new(Server {
             api: api.clone(),
             tokens: tokens.clone(),
@@ -175,7 +184,7 @@ impl Cluster {
                 kubelet: KubeletConfig {
                     images: config.images,
                     nodes: config.nodes,
-                    pod_env: pod_env(config.pod_env, address),
+                    pod_env: pod_env(config.pod_env, address, pod_network),
                     work_dir: config.work_dir,
                     tokens: tokens.clone(),
                     faults: config.faults,
@@ -197,6 +206,7 @@ impl Cluster {
             tokens,
             stop,
             server,
+            network: Some(network),
             controllers: Some(controllers),
         })
     }
@@ -268,9 +278,9 @@ impl Cluster {
             controllers.shutdown().await;
         }
         self.stop.send_replace(true);
-        if let Some(server) = self.server.take() {
+        for task in [self.server.take(), self.network.take()].into_iter().flatten() {
             // A task that panicked is gone as well.
-            let _ = server.await;
+            let _ = task.await;
         }
     }
 }
@@ -281,12 +291,17 @@ impl Drop for Cluster {
     }
 }
 
-/// The environment of every process: what the owner says, and where the API server is.
-fn pod_env(mut env: Vec<(String, String)>, address: SocketAddr) -> Vec<(String, String)> {
+/// The environment of every process: what the owner says, where the API server is, and where other pods are.
+fn pod_env(
+    mut env: Vec<(String, String)>,
+    address: SocketAddr,
+    network: SocketAddr,
+) -> Vec<(String, String)> {
     for (name, value) in [
         ("KUBERNETES_SERVICE_HOST", address.ip().to_string()),
         ("KUBERNETES_SERVICE_PORT", address.port().to_string()),
         ("KUBERNETES_SERVICE_PORT_HTTPS", address.port().to_string()),
+        (network::VARIABLE, network.to_string()),
     ] {
         if !env.iter().any(|(own, _)| own == name) {
             env.push((name.to_owned(), value));

@@ -21,6 +21,7 @@ pub mod defaults;
 pub mod discovery;
 pub mod front;
 pub mod kubelet;
+mod network;
 pub mod patch;
 pub mod registry;
 mod rules;

@@ -1,7 +1,10 @@
 //! `dryarc journal`.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Serialize;
 use serde_json::{Value, json};
 use sim_core::journal::Event;
 
@@ -19,6 +22,7 @@ Examples:
   dryarc journal --follow
   dryarc journal --kind request --text connectedClusters
   dryarc journal --unmatched                 hosts and requests that nobody answers
+  dryarc journal --costs                     how long the cloud worked, by host
   dryarc journal --output json > journal.json")]
 pub(super) struct Journal {
     /// Keep printing what happens, until Ctrl-C
@@ -39,6 +43,9 @@ pub(super) struct Journal {
     /// Only requests that nobody answered as meant, with the nearest that somebody would, and what differs
     #[arg(long, conflicts_with = "kind")]
     unmatched: bool,
+    /// How long the simulated cloud worked on the requests, by host, instead of what happened; waiting of clients is not in it
+    #[arg(long, conflicts_with = "follow")]
+    costs: bool,
     /// The form of the output; with --follow, json is one event per line
     #[arg(long, short, value_enum, default_value = "table", value_name = "FORM")]
     output: Output,
@@ -59,6 +66,11 @@ impl Journal {
         }
         if !self.follow {
             let events: Vec<Event> = control.get(&self.path()).await?;
+            if self.costs {
+                let costs = Costs::of(&events);
+                show(self.output, &json!(costs.0), || costs.table())?;
+                return Ok(Exit::Ok);
+            }
             show(self.output, &json!(events), || events.iter().map(people).collect())?;
             return Ok(Exit::Ok);
         }
@@ -107,6 +119,45 @@ fn explained(unmatched: &Value) -> String {
     line
 }
 
+/// What requests cost, by host; the last row is the sum.
+struct Costs(Vec<Cost>);
+
+#[derive(Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Cost {
+    host: String,
+    requests: u64,
+    micros: u64,
+}
+
+impl Costs {
+    fn of(events: &[Event]) -> Self {
+        let mut hosts: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+        for event in events {
+            let Some(took) = event.took_micros else { continue };
+            let host = event.facts.get("host").and_then(Value::as_str).unwrap_or_default();
+            let cost = hosts.entry(host).or_default();
+            *cost = (cost.0 + 1, cost.1 + took);
+        }
+        let row = |host: &str, (requests, micros)| Cost { host: host.into(), requests, micros };
+        let sum = hosts.values().fold((0, 0), |sum, cost| (sum.0 + cost.0, sum.1 + cost.1));
+        let mut rows: Vec<Cost> = hosts.into_iter().map(|(host, cost)| row(host, cost)).collect();
+        rows.push(row("total", sum));
+        Self(rows)
+    }
+
+    fn table(&self) -> String {
+        let width = self.0.iter().map(|row| row.host.len()).max().unwrap_or_default();
+        let mut text = format!("{:width$}  REQUESTS  MILLISECONDS\n", "HOST");
+        for Cost { host, requests, micros } in &self.0 {
+            let whole = micros / 1000;
+            let rest = micros % 1000;
+            text.push_str(&format!("{host:width$}  {requests:8}  {whole:>8}.{rest:03}\n"));
+        }
+        text
+    }
+}
+
 fn people(event: &Event) -> String {
     let mut line =
         format!("{} {} {} {}", event.seq, event.time.strftime("%FT%T%.3fZ"), event.actor, event.kind);
@@ -124,4 +175,28 @@ fn people(event: &Event) -> String {
     }
     line.push('\n');
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn costs_are_added_up_by_host() {
+        let event = |host: &str, took: Option<u64>| -> Event {
+            let mut event = json!({
+                "seq": 1, "time": "2026-01-01T00:00:00Z", "actor": "arm", "actorSeq": 1, "kind": "request",
+                "facts": { "host": host },
+            });
+            if let Some(took) = took {
+                event["tookMicros"] = took.into();
+            }
+            serde_json::from_value(event).unwrap()
+        };
+        let costs =
+            Costs::of(&[event("b", Some(1500)), event("a", Some(1)), event("b", Some(2)), event("c", None)]);
+        let row = |host: &str, requests, micros| Cost { host: host.into(), requests, micros };
+        assert_eq!(costs.0, [row("a", 1, 1), row("b", 2, 1502), row("total", 3, 1503)]);
+        assert!(costs.table().contains("b             2         1.502\n"), "{}", costs.table());
+    }
 }

@@ -8,6 +8,7 @@ mod clock;
 mod cluster;
 mod cluster_args;
 mod completions;
+mod connect_proxy;
 mod context;
 mod detach;
 mod doctor;
@@ -133,6 +134,8 @@ enum Command {
     Completions(completions::Completions),
     Man(man::Man),
     #[command(hide = true)]
+    ConnectProxy(connect_proxy::ConnectProxy),
+    #[command(hide = true)]
     Agent(agent::Agent),
 }
 
@@ -163,7 +166,7 @@ fn without_empty(command: clap::Command, is_empty: fn(&std::ffi::OsStr) -> bool)
 /// Runs the command line of this process and says how it ended. Meant to be all that a `main` does.
 #[must_use]
 pub fn main() -> ExitCode {
-    let matches = match command().try_get_matches() {
+    let matches = match command().try_get_matches_from(connect_proxy::arguments()) {
         Ok(matches) => matches,
         Err(error) => return refuse(&error),
     };
@@ -216,6 +219,8 @@ fn run(cli: Cli, matches: ArgMatches) -> Result<Exit, CliError> {
         match command {
             // It looks at what a context needs.
             Command::Doctor(doctor) => doctor.run(&outer).await,
+            // It belongs to whoever started it, wherever worlds are.
+            Command::ConnectProxy(proxy) => proxy.run().await,
             command => dispatch(command, Context::new(cli.global.world, outer, matches)?).await,
         }
     });
@@ -278,6 +283,7 @@ async fn simple(command: Command, context: &Context) -> Result<Exit, CliError> {
         | Command::Exec(_)
         | Command::Cluster(_)
         | Command::Doctor(_)
+        | Command::ConnectProxy(_)
         | Command::Completions(_)
         | Command::Man(_)
         | Command::Agent(_) => Ok(Exit::Ok),

@@ -65,6 +65,10 @@ impl Hosted {
             // What the registry serves to clients that fetch a helm of their own.
             config.cloud.release.helm_client = options.outer.program("helm");
         }
+        if config.cloud.release.connect_proxy.is_none() {
+            // A program of this name is the proxy.
+            config.cloud.release.connect_proxy = std::env::current_exe().ok();
+        }
         let listen = config.listen.at(config.listen.control);
         let progress = config.real.progress.clone();
         let world = World::start(config).await?;

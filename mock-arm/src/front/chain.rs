@@ -26,6 +26,7 @@ use futures::FutureExt as _;
 use http::header::{CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
+use hyper::upgrade::OnUpgrade;
 use sim_core::faults::Hook;
 use uuid::Uuid;
 
@@ -38,7 +39,7 @@ use super::reading::{actor, parse, too_large, unreadable, verb_of, version};
 use super::record::Record;
 use super::render::{self, Context};
 use super::throttle::{Asked, Quota};
-use super::{Front, authn};
+use super::{Front, authn, relay};
 use crate::providers::refusal::{Cause, Kind, Refusal};
 use crate::providers::seam::{Call, Conditions, Manner, Query, Verb};
 use crate::providers::target::Target;
@@ -62,21 +63,22 @@ pub(super) async fn serve(State(front): State<Arc<Front>>, request: Request) -> 
 }
 
 /// One request on its way in.
-struct Exchange<'a> {
-    front: &'a Front,
-    head: &'a Parts,
+pub(super) struct Exchange<'a> {
+    pub(super) front: &'a Front,
+    pub(super) head: &'a Parts,
     address: &'a Address,
-    path: &'a str,
-    query: &'a str,
+    pub(super) path: &'a str,
+    pub(super) query: &'a str,
 }
 
 async fn exchange(front: &Front, request: Request) -> Response {
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
+    let upgrade = head.extensions.remove::<OnUpgrade>();
     let address = Address::of(&head);
     let path = collapse(head.uri.path());
     let query = head.uri.query().unwrap_or_default();
     let ids = Ids::draw(&front.ids, &head.headers, &front.stamp(front.world.clock.wall()));
-    let mut record = Record::new(&front.world.journal, head.method.as_str(), address.host(), &path);
+    let mut record = Record::new(&front.world, head.method.as_str(), address.host(), &path);
     record.correlation = ids.correlation().into();
 
     let body = receive(front, &head, body).await;
@@ -89,6 +91,7 @@ async fn exchange(front: &Front, request: Request) -> Response {
     let exchange = Exchange { front, head: &head, address: &address, path: &path, query };
     let mut response = match surface {
         Surface::Arm => exchange.arm(body, &mut record).await,
+        Surface::Relay => relay::answer(&exchange, upgrade, &mut record).await,
         other => exchange.surface(other, body, &mut record).await,
     };
     let cut = response.extensions().get::<faults::Cut>().is_some();
@@ -124,6 +127,7 @@ fn name_of(surface: Surface) -> &'static str {
         Surface::Metadata => "metadata",
         Surface::AgentPlane => "agents",
         Surface::Graph => "graph",
+        Surface::Relay => "relay",
         Surface::Registry => "registry",
         Surface::Machine => "machine",
         Surface::Unknown => "unknown",
@@ -223,6 +227,8 @@ impl Exchange<'_> {
             conditions: self.conditions(),
             actor: actor(caller),
             now: world.clock.now(),
+            wall: world.clock.wall(),
+            relay: &world.relay,
             profile: &world.profile,
             seed: world.seed,
         };
@@ -300,7 +306,7 @@ impl Exchange<'_> {
     }
 
     /// The reply of a rule that fires at `hook`, if one does.
-    async fn faults(
+    pub(super) async fn faults(
         &self,
         hook: Hook,
         [namespace, kind]: [&str; 2],

@@ -14,6 +14,7 @@ pub mod listener;
 mod reading;
 mod record;
 mod relaxed;
+mod relay;
 mod render;
 #[cfg(test)]
 mod tests;
@@ -35,6 +36,7 @@ pub struct Front {
     ids: Stream,
     stamp: ids::Stamp,
     throttle: throttle::Throttle,
+    relay: relay::Relay,
 }
 
 impl Front {
@@ -43,7 +45,8 @@ impl Front {
     pub fn new(world: World, registry: Registry) -> Self {
         let ids = world.seed.stream("arm/request");
         let throttle = throttle::Throttle::new(world.buckets.clone());
-        Self { world, registry, ids, stamp: ids::Stamp::default(), throttle }
+        let relay = relay::Relay::default();
+        Self { world, registry, ids, stamp: ids::Stamp::default(), throttle, relay }
     }
 
     fn stamp(&self, wall: jiff::Timestamp) -> Arc<str> {

@@ -1,14 +1,18 @@
 //! The journal entry of a request: written when the request is over, however it ends.
 
 use http::StatusCode;
+use sim_core::clock::Stopwatch;
 use sim_core::journal::{Entry, Journal};
 use uuid::Uuid;
+
+use crate::world::World;
 
 /// What will be said of a request. Dropped without an answer (a client that went away, a panic), it says that nothing
 /// was delivered.
 #[derive(Debug)]
 pub(super) struct Record<'a> {
     journal: &'a Journal,
+    watch: Stopwatch,
     pub(super) method: &'a str,
     pub(super) host: &'a str,
     pub(super) path: &'a str,
@@ -24,9 +28,10 @@ pub(super) struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    pub(super) fn new(journal: &'a Journal, method: &'a str, host: &'a str, path: &'a str) -> Self {
+    pub(super) fn new(world: &'a World, method: &'a str, host: &'a str, path: &'a str) -> Self {
         Self {
-            journal,
+            journal: &world.journal,
+            watch: world.clock.stopwatch(),
             method,
             host,
             path,
@@ -51,7 +56,8 @@ impl Drop for Record<'_> {
             .fact("path", self.path)
             .fact("surface", self.surface)
             .correlation(std::mem::take(&mut self.correlation))
-            .delivered(self.delivered);
+            .delivered(self.delivered)
+            .took(self.watch.elapsed());
         if let Some(version) = self.version.take() {
             entry = entry.fact("apiVersion", version);
         }

@@ -17,6 +17,7 @@ use super::refusal::Refusal;
 use super::target::Target;
 use crate::lro::{self, Document, Draft, Operation, State};
 use crate::profile::{Profile, Style};
+use crate::relay::RelayKey;
 
 /// What a caller wants with a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -124,6 +125,10 @@ pub struct Call<'a> {
     pub actor: Actor,
     /// When, in world time.
     pub now: Timestamp,
+    /// When, in wall time: what is checked outside of the world lives by it.
+    pub wall: Timestamp,
+    /// Who signs what relays check.
+    pub relay: &'a RelayKey,
     /// What the cloud consists of.
     pub profile: &'a Profile,
     /// The root of simulated randomness.

@@ -1,6 +1,9 @@
 //! Who a request is for, by host and by path.
 
-use arm_wire::agent::{ClusterPath, DATA_PLANE_SUFFIX, HIS_DISCOVERY_PATH, HIS_IDENTITY_PATH, HIS_SUFFIX};
+use arm_wire::agent::{
+    ClusterPath, DATA_PLANE_SUFFIX, HIS_DISCOVERY_PATH, HIS_IDENTITY_PATH, HIS_SUFFIX, LISTENERS_PATH,
+    RELAY_SUFFIX,
+};
 
 /// Who a request is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +16,8 @@ pub enum Surface {
     Metadata,
     /// The Arc agents' services.
     AgentPlane,
+    /// Azure Relay.
+    Relay,
     /// Microsoft Graph.
     Graph,
     /// The container registry.
@@ -42,7 +47,7 @@ const HOSTS: &[(&str, Surface)] = &[
     (DATA_PLANE_SUFFIX, Surface::AgentPlane),
     ("guestnotificationservice.azure.com", Surface::AgentPlane),
     (".guestnotificationservice.azure.com", Surface::AgentPlane),
-    (".servicebus.windows.net", Surface::AgentPlane),
+    (RELAY_SUFFIX, Surface::Relay),
     (".obo.arc.azure.com", Surface::AgentPlane),
 ];
 
@@ -98,11 +103,14 @@ fn by_path(path: &str) -> Surface {
     if starts("/metadata") || starts("/msi/token") {
         return Surface::Machine;
     }
+    if starts("/$hc") {
+        return Surface::Relay;
+    }
     let agent_plane = starts(HIS_DISCOVERY_PATH)
         || lower.starts_with(&HIS_IDENTITY_PATH.to_ascii_lowercase())
         || starts("/azure-arc-k8sagents")
         || starts("/urls/allowlist")
-        || starts("/$hc")
+        || starts(LISTENERS_PATH)
         || ClusterPath::parse(path).is_some();
     if agent_plane {
         return Surface::AgentPlane;
@@ -127,6 +135,7 @@ mod tests {
         assert_eq!(of("eastus.login.microsoft.com"), Surface::Identity);
         assert_eq!(of("eus.his.arc.azure.com"), Surface::AgentPlane);
         assert_eq!(of("eastus.dp.kubernetesconfiguration.azure.com"), Surface::AgentPlane);
+        assert_eq!(of("azgnrelay-ph0-l1.servicebus.windows.net"), Surface::Relay);
         assert_eq!(of("graph.microsoft.com"), Surface::Graph);
         assert_eq!(of("mcr.microsoft.com"), Surface::Registry);
         assert_eq!(classify("management.azure.com", "/metadata/endpoints"), Surface::Metadata);

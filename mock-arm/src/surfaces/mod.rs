@@ -61,7 +61,7 @@ impl SurfaceRequest<'_> {
     }
 }
 
-/// Answers a request to a surface other than [`Surface::Arm`]. What is not modelled is refused by name.
+/// Answers a request to a surface other than [`Surface::Arm`] and [`Surface::Relay`], which the front itself serves. What is not modelled is refused by name.
 pub async fn answer(world: &World, surface: Surface, request: SurfaceRequest<'_>) -> SurfaceReply {
     match surface {
         Surface::Identity => identity::answer(world, request).await,
@@ -70,7 +70,7 @@ pub async fn answer(world: &World, surface: Surface, request: SurfaceRequest<'_>
         Surface::Graph => graph::answer(world, request),
         Surface::Registry => registry::answer(world, request),
         Surface::Machine => machine::answer(world, request).await,
-        Surface::Arm | Surface::Unknown => reply::not_modelled(surface, request),
+        Surface::Arm | Surface::Relay | Surface::Unknown => reply::not_modelled(surface, request),
     }
 }
 

@@ -76,6 +76,7 @@ pub(crate) fn not_modelled(surface: Surface, request: SurfaceRequest<'_>) -> Sur
         Surface::Identity => "Entra ID",
         Surface::Metadata => "the cloud metadata",
         Surface::AgentPlane => "the Arc services",
+        Surface::Relay => "Azure Relay",
         Surface::Graph => "Microsoft Graph",
         Surface::Registry => "the container registry",
         Surface::Machine => "the instance metadata service",

@@ -2,17 +2,21 @@
 //!
 //! Microsoft publishes no contract for it. Paths, host names, header names and the key names of what the agents store
 //! follow public agent sources and documents; the bodies' exact form is this crate's own, shared by the simulated
-//! agents and the simulated cloud. What is in neither is not modelled: `SharedKey` authorisation of the data plane,
-//! guest notification and Azure Relay.
+//! agents and the simulated cloud. What is in neither is not modelled: `SharedKey` authorisation of the data plane.
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
 mod data_plane;
+mod relay;
 
 pub use data_plane::{
     AgentCall, ClusterPath, ClusterStatus, HelmSettings, LatestHelmPackage, PendingConfigs, SyncReply,
     SyncRequest, SyncedResource, UpdateConfig, data_plane_url,
+};
+pub use relay::{
+    Accept, CONNECT_AUDIENCES, LISTENERS_PATH, ListenReply, ListenRequest, RELAY_ID, RELAY_PATH,
+    RELAY_SUFFIX, RELAY_TOKEN, RelayAction, Rendezvous, hybrid_connection_url,
 };
 
 /// Host of the identity service's discovery call.

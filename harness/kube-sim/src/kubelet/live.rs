@@ -114,6 +114,11 @@ impl LiveContainers {
         Registration { table: self.clone(), key, live, sender }
     }
 
+    /// The running containers of the pod with this uid.
+    pub(crate) fn of_pod(&self, uid: &str) -> Vec<Live> {
+        self.lock().iter().filter(|((pod, _), _)| pod == uid).map(|(_, live)| live.clone()).collect()
+    }
+
     /// The container, if it runs.
     pub(crate) fn find(&self, uid: &str, name: &str) -> Option<Live> {
         self.lock().get(&(uid.to_owned(), name.to_owned())).cloned()

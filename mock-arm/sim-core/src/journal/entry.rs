@@ -1,6 +1,7 @@
 //! An event about to be recorded.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -17,6 +18,7 @@ pub struct Entry {
     pub(super) correlation: Option<Box<str>>,
     pub(super) committed: Option<bool>,
     pub(super) delivered: Option<bool>,
+    pub(super) took: Option<Duration>,
     /// The members of a JSON object, without its braces.
     facts: Vec<u8>,
 }
@@ -30,6 +32,7 @@ impl Entry {
             correlation: None,
             committed: None,
             delivered: None,
+            took: None,
             facts: Vec::new(),
         }
     }
@@ -69,6 +72,12 @@ impl Entry {
     /// Says whether the answer was delivered.
     pub fn delivered(mut self, delivered: bool) -> Self {
         self.delivered = Some(delivered);
+        self
+    }
+
+    /// Says how long it took, in wall time.
+    pub fn took(mut self, took: Duration) -> Self {
+        self.took = Some(took);
         self
     }
 

@@ -44,6 +44,9 @@ pub struct Event {
     /// Whether the answer reached the caller; absent when there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivered: Option<bool>,
+    /// How long it took, in microseconds of wall time: the one member that differs between two runs of one seed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub took_micros: Option<u64>,
     /// Details: method, host, path, status, …
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub facts: Map<String, Value>,
@@ -99,6 +102,7 @@ impl Held {
             correlation: self.entry.correlation.as_deref().map(str::to_owned),
             committed: self.entry.committed,
             delivered: self.entry.delivered,
+            took_micros: self.entry.took.and_then(|took| u64::try_from(took.as_micros()).ok()),
             facts: self.entry.facts(),
         }
     }

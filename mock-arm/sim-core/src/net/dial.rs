@@ -87,6 +87,10 @@ impl Net {
         if let Some(address) = settings.hosts.get(&host.to_ascii_lowercase()) {
             return dial(host, &[*address]).await;
         }
+        if let (true, Some(network)) = (is_service(host), settings.pods) {
+            let name = format!("cluster network {network}");
+            return tunnel(dial("cluster network", &[network]).await?, host, port, &name, None).await;
+        }
         if let (false, Some(gateway)) = (is_loopback(host), settings.egress) {
             let name = format!("gateway {gateway}");
             return tunnel(dial("gateway", &[gateway]).await?, host, port, &name, None).await;
@@ -104,6 +108,12 @@ pub(super) fn is_tls(scheme: &str) -> bool {
 
 fn bare(host: &str) -> &str {
     host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
+}
+
+/// Whether a name is that of a Service.
+fn is_service(host: &str) -> bool {
+    let host = host.to_ascii_lowercase();
+    host.ends_with(".svc") || host.ends_with(".svc.cluster.local")
 }
 
 fn is_loopback(host: &str) -> bool {

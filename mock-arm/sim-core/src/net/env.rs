@@ -29,7 +29,7 @@ impl Net {
     /// Roots: `DRYARC_CA_FILE`, else `DRYARC_CA` (PEM), else `SSL_CERT_FILE`, else the system's bundle; in a container also
     /// the certificates mounted at `/usr/local/share/ca-certificates` (below `DRYARC_ROOT`, if that is set), which its start
     /// script would add. Egress:
-    /// `DRYARC_EGRESS`. The API server's service names lead to `KUBERNETES_SERVICE_HOST` and `KUBERNETES_SERVICE_PORT`
+    /// `DRYARC_EGRESS`. Services of the cluster: `DRYARC_POD_NETWORK`. The API server's service names lead to `KUBERNETES_SERVICE_HOST` and `KUBERNETES_SERVICE_PORT`
     /// where those are an address. Proxy: as [`ProxyRules::from_env`].
     ///
     /// # Errors
@@ -38,7 +38,8 @@ impl Net {
         let set = |name: &str| get(name).filter(|value| !value.is_empty());
         let mut builder = Self::builder()
             .roots(roots(&set)?)
-            .egress(set("DRYARC_EGRESS").map(|text| egress(&text)).transpose()?)
+            .egress(gateway("DRYARC_EGRESS", set("DRYARC_EGRESS"))?)
+            .pods(gateway("DRYARC_POD_NETWORK", set("DRYARC_POD_NETWORK"))?)
             .proxy(ProxyRules::from_env(&get));
         if let Some(address) = api_server(&set) {
             builder = API_SERVER_NAMES.iter().fold(builder, |builder, name| builder.host(name, address));
@@ -47,11 +48,12 @@ impl Net {
     }
 }
 
-fn egress(text: &str) -> Result<SocketAddr, NetError> {
-    text.parse().map_err(|_| NetError::Config {
-        what: "DRYARC_EGRESS".into(),
-        reason: format!("'{text}' is not ADDRESS:PORT"),
-    })
+fn gateway(name: &str, text: Option<String>) -> Result<Option<SocketAddr>, NetError> {
+    let parse = |text: String| {
+        let reason = format!("'{text}' is not ADDRESS:PORT");
+        text.parse().map_err(|_| NetError::Config { what: name.into(), reason })
+    };
+    text.map(parse).transpose()
 }
 
 fn api_server(set: &impl Fn(&str) -> Option<String>) -> Option<SocketAddr> {

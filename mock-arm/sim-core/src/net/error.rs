@@ -54,6 +54,16 @@ pub enum NetError {
         /// What happened.
         reason: String,
     },
+    /// A host answered the request for a websocket with something else.
+    #[error("{host} opened no websocket but answered {status}{}", if text.is_empty() { String::new() } else { format!(": {text}") })]
+    NoWebSocket {
+        /// The host.
+        host: String,
+        /// The HTTP status of its answer.
+        status: u16,
+        /// The beginning of the answer's body.
+        text: String,
+    },
     /// A proxy of a kind that is not modelled, SOCKS for instance.
     #[error("proxy {proxy}: the scheme '{scheme}' is not modelled; use http:// or https://")]
     ProxyScheme {

@@ -3,8 +3,8 @@
 //! Every client (HTTP, websocket, Kubernetes) uses one [`Net`]. The way to a target is decided in this order:
 //! 1. the proxy that [`ProxyRules`] name for it: the customer's outbound proxy, by Go's rules, as the real agents and
 //!    command line tools choose it;
-//! 2. the *wire* below, for the target or for that proxy: an address given for the host name, loopback directly, else the
-//!    egress gateway that stands for the Internet (HTTP CONNECT, invisible to the proxy rules), else the system's
+//! 2. the *wire* below, for the target or for that proxy: an address given for the host name, the gateway into a cluster's network
+//!    for its Services, loopback directly, else the egress gateway that stands for the Internet (HTTP CONNECT, invisible to the proxy rules), else the system's
 //!    resolver;
 //! 3. TLS by the roots that this client trusts, end to end, with ALPN `http/1.1`.
 //!
@@ -20,6 +20,7 @@ mod proxy;
 mod test_servers;
 #[cfg(test)]
 mod tests;
+pub mod websocket;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -36,6 +37,7 @@ pub use self::connector::{Connector, NetStream};
 pub use self::dial::{Io, Stream};
 pub use self::error::{NetError, chain};
 pub use self::proxy::{Proxy, ProxyRules, ProxyScheme};
+pub use self::websocket::WebSocket;
 
 /// One client's view of the network. Cheap to clone.
 #[derive(Clone)]
@@ -61,6 +63,7 @@ pub struct NetBuilder {
     roots: Arc<RootCertStore>,
     rules: ProxyRules,
     egress: Option<SocketAddr>,
+    pods: Option<SocketAddr>,
     hosts: HashMap<String, SocketAddr>,
     identity: Option<(String, String)>,
 }
@@ -71,6 +74,7 @@ impl Default for NetBuilder {
             roots: Arc::new(RootCertStore::empty()),
             rules: ProxyRules::default(),
             egress: None,
+            pods: None,
             hosts: HashMap::new(),
             identity: None,
         }
@@ -83,6 +87,7 @@ impl fmt::Debug for NetBuilder {
             .field("roots", &self.roots.len())
             .field("rules", &self.rules)
             .field("egress", &self.egress)
+            .field("pods", &self.pods)
             .field("hosts", &self.hosts)
             .field("identity", &self.identity.is_some())
             .finish()
@@ -108,6 +113,14 @@ impl NetBuilder {
     #[must_use]
     pub fn egress(mut self, gateway: Option<SocketAddr>) -> Self {
         self.egress = gateway;
+        self
+    }
+
+    /// Reaches the Services of a cluster (`*.svc`, `*.svc.cluster.local`) through the gateway there: a pod's way into a network that
+    /// nothing routes.
+    #[must_use]
+    pub fn pods(mut self, gateway: Option<SocketAddr>) -> Self {
+        self.pods = gateway;
         self
     }
 

@@ -1,10 +1,11 @@
 //! `listClusterUserCredential`: how to reach a cluster through the relay (API models and examples of 2021-10-01 and
 //! later).
 //!
-//! The relay and the proxy that the kubeconfig names are not modelled; credentials are drawn from the world's seed and open
-//! nothing.
+//! What a client's own proxy gets (`clientProxy: true`) opens the cluster's hybrid connection. The proxy of the service, which the
+//! kubeconfig names otherwise, is not modelled: that credential is drawn from the world's seed and opens nothing.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -16,11 +17,11 @@ use super::super::refusal::Refusal;
 use super::super::seam::{Call, Reply};
 use super::super::target::Typed;
 use super::super::{tags, tracked};
-use crate::lro;
+use crate::relay::{self, Right};
 use crate::store::resources;
 
-/// How long a credential is good, in world seconds (reckoned from the examples of the API).
-const GOOD_FOR: u64 = 3 * 60 * 60;
+/// How long a credential is good, in seconds of wall time: clients hold it against their own clock (reckoned from the examples of the API).
+const GOOD_FOR: Duration = Duration::from_secs(3 * 60 * 60);
 
 fn wrong(text: &str, member: &str) -> Refusal {
     Refusal::invalid_content(text).target(member)
@@ -55,7 +56,7 @@ pub(super) fn list(call: &Call<'_>, typed: &Typed<'_>, txn: &Txn<'_>) -> Result<
     let mut reply =
         json!({ "kubeconfigs": [{ "name": "credentialName1", "value": STANDARD.encode(config) }] });
     if proxied {
-        reply["hybridConnectionConfig"] = connection(call, cluster);
+        reply["hybridConnectionConfig"] = connection(call, cluster)?;
     }
     Ok(Reply::Ok(Arc::new(reply)))
 }
@@ -65,24 +66,34 @@ fn draw(call: &Call<'_>, cluster: &Value, what: &str) -> String {
     call.seed.uuid(&format!("credential/{what}/{id}")).simple().to_string()
 }
 
+/// SHA-256 of an ARM id without regard to case, in hex.
+fn hash(id: &str) -> String {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, id.to_ascii_lowercase().as_bytes());
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn kubeconfig(call: &Call<'_>, cluster: &Value, proxied: bool, token: bool) -> String {
     let (name, region) = (tracked::text(cluster, "name"), tracked::text(cluster, "location"));
     let server = if proxied {
-        format!("https://127.0.0.1:47011/proxies/{}", draw(call, cluster, "proxy"))
+        // The client's proxy puts its own port in; the path is how the Azure CLI knows such a kubeconfig again.
+        format!("https://127.0.0.1:47011/{}", hash(tracked::text(cluster, "id")))
     } else {
         format!(
             "https://{region}.hostedproxy.kubernetesconfiguration.azure.com/proxies/{}",
             draw(call, cluster, "proxy")
         )
     };
-    let user = if token {
-        json!({ "token": draw(call, cluster, "token") })
-    } else {
-        json!({ "exec": {
+    let user = match (token, proxied) {
+        (true, false) => json!({ "token": draw(call, cluster, "token") }),
+        // The Azure CLI puts the caller's own token in.
+        (true, true) => json!({ "token": "" }),
+        // The client's proxy adds what proves who calls.
+        (false, true) => json!({}),
+        (false, false) => json!({ "exec": {
             "apiVersion": "client.authentication.k8s.io/v1beta1",
             "command": "kubelogin",
             "args": ["get-token", "--tenant-id", call.profile.tenant.id],
-        } })
+        } }),
     };
     json!({
         "apiVersion": "v1",
@@ -95,25 +106,20 @@ fn kubeconfig(call: &Call<'_>, cluster: &Value, proxied: bool, token: bool) -> S
     .to_string()
 }
 
-fn connection(call: &Call<'_>, cluster: &Value) -> Value {
-    let name = format!(
-        "{}/{}{}/{}",
-        arm_wire::connected_cluster::WIRE_TYPE,
-        draw(call, cluster, "listener/1"),
-        draw(call, cluster, "listener/2"),
-        call.now.as_nanosecond().max(0)
-    );
-    let until = later(call.now, lro::seconds(GOOD_FOR)).as_second();
-    let signature = STANDARD.encode(draw(call, cluster, "signature"));
+fn connection(call: &Call<'_>, cluster: &Value) -> Result<Value, Refusal> {
+    let name = relay::connection_of(call.seed, cluster);
+    let until = later(call.wall, GOOD_FOR);
+    let token = call.relay.token(&name, Right::Send, until);
+    let token = token.ok_or_else(|| Refusal::not_modelled("a relay on a machine without randomness"))?;
     let mut config = json!({
-        "expirationTime": until,
+        "expirationTime": until.as_second(),
         "hybridConnectionName": name,
-        "relay": "azgnrelay-ph0-l1",
-        "token": format!("SharedAccessSignature sr={name}&sig={signature}&se={until}&skn=dryarc"),
+        "relay": relay::RELAY,
+        "token": token,
     });
     if call.version >= "2024-07-15" {
         config["relayTid"] = call.profile.tenant.id.to_string().into();
         config["relayType"] = "Public".into();
     }
-    config
+    Ok(config)
 }

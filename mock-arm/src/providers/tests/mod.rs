@@ -85,6 +85,8 @@ impl Cloud {
             conditions: self.conditions,
             actor: Actor { id: Uuid::from_u128(5), kind: "Application" },
             now: self.now(),
+            wall: self.world.clock.wall(),
+            relay: &self.world.relay,
             profile: &self.world.profile,
             seed: self.world.seed,
         };

@@ -44,7 +44,7 @@ fn perform(
     let arm_id = cluster.arm_id();
     let id: ResourceId =
         arm_id.parse().map_err(|error| SurfaceReply::error(400, "InvalidRequest", format!("{error}")))?;
-    authorize(world, &arm_id, request)?;
+    authorize(world, &arm_id, request, &arm_audiences(request.base_url))?;
     let stored = agent::find(&world.ledger, &id).map_err(|missing| gone(&missing))?;
     match call {
         AgentCall::PendingConfigs | AgentCall::ExtensionUpdateConfigs => {
@@ -59,14 +59,19 @@ fn perform(
     }
 }
 
-fn gone(missing: &agent::NotFound) -> SurfaceReply {
+pub(super) fn gone(missing: &agent::NotFound) -> SurfaceReply {
     SurfaceReply::error(404, "ResourceNotFound", format!("The Arc resource was not found: {missing}."))
 }
 
 /// Only the cluster's own identity may speak for it.
-fn authorize(world: &World, arm_id: &str, request: SurfaceRequest<'_>) -> Result<(), SurfaceReply> {
+pub(super) fn authorize(
+    world: &World,
+    arm_id: &str,
+    request: SurfaceRequest<'_>,
+    audiences: &[String],
+) -> Result<(), SurfaceReply> {
     let forbidden = |message: String| SurfaceReply::error(403, "Forbidden", message);
-    let bearer = bearer::check(world, request, &arm_audiences(request.base_url))
+    let bearer = bearer::check(world, request, audiences)
         .map_err(|message| SurfaceReply::error(401, "Unauthorized", message))?;
     let Bearer::Known(caller) = bearer else { return Ok(()) };
     match &caller.mirid {
@@ -76,7 +81,7 @@ fn authorize(world: &World, arm_id: &str, request: SurfaceRequest<'_>) -> Result
     }
 }
 
-fn body<T: for<'a> Deserialize<'a>>(request: SurfaceRequest<'_>) -> Result<T, SurfaceReply> {
+pub(super) fn body<T: for<'a> Deserialize<'a>>(request: SurfaceRequest<'_>) -> Result<T, SurfaceReply> {
     serde_json::from_slice(request.body).map_err(|error| {
         let message = format!("The request content was invalid and could not be deserialized: '{error}'.");
         SurfaceReply::error(400, "InvalidRequestContent", message)

@@ -1,6 +1,5 @@
-//! The services that the Arc agents and onboarding talk to: the hybrid identity service (HIS) and the Arc data plane.
-//! Guest notification, Azure Relay and the on-behalf-of service, which only cluster connect and custom locations need,
-//! are refused by name.
+//! The services that the Arc agents and onboarding talk to: the hybrid identity service (HIS), the Arc data plane and guest
+//! notification. The on-behalf-of service, which only Azure RBAC over cluster connect needs, is refused by name.
 
 use arm_wire::agent::{ClusterPath, HIS_DISCOVERY_PATH, HIS_IDENTITY_PATH};
 use percent_encoding::percent_decode_str;
@@ -12,25 +11,21 @@ use crate::world::World;
 mod data_plane;
 mod his;
 pub(crate) mod identities;
+mod notification;
 mod onboarding;
 
 /// No body that agents or onboarding send is longer. The limit is ours: the real one is not known.
 const LONGEST_BODY: usize = 1024 * 1024;
 
-/// Hosts whose services only cluster connect and custom locations need.
-const CLUSTER_CONNECT: &[(&str, &str)] = &[
-    ("guestnotificationservice.azure.com", "the guest notification service"),
-    ("servicebus.windows.net", "Azure Relay"),
-    ("obo.arc.azure.com", "the on-behalf-of token service"),
-];
+/// The host of the on-behalf-of service.
+const ON_BEHALF_OF: &str = ".obo.arc.azure.com";
 
 /// Answers a request of an agent or of onboarding.
 pub(crate) fn answer(world: &World, request: SurfaceRequest<'_>) -> SurfaceReply {
-    let service = CLUSTER_CONNECT.iter().find(|(host, _)| request.host.ends_with(host));
-    if let Some((_, service)) = service {
+    if request.host.ends_with(ON_BEHALF_OF) {
         let message = format!(
-            "'{} {}' at '{}': {service} is not modelled by this simulated Azure, so cluster connect and custom locations \
-             do not work. Onboarding and heartbeats do not need it.",
+            "'{} {}' at '{}': the on-behalf-of token service is not modelled by this simulated Azure, so Azure RBAC over \
+             cluster connect does not work. Onboarding, heartbeats and cluster connect itself do not need it.",
             request.method, request.path, request.host
         );
         return SurfaceReply::error(501, "NotModelled", message);
@@ -46,6 +41,9 @@ pub(crate) fn answer(world: &World, request: SurfaceRequest<'_>) -> SurfaceReply
     }
     if path.eq_ignore_ascii_case(HIS_IDENTITY_PATH) {
         return his::identity(world, request);
+    }
+    if let Some(reply) = notification::answer(world, path, request) {
+        return reply;
     }
     if let Some((cluster, below)) = ClusterPath::parse(path) {
         return data_plane::answer(world, &cluster, below, request);

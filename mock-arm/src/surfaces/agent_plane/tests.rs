@@ -1,5 +1,5 @@
 use arm_wire::agent::{
-    ASSERTION_TYPE, AgentCall, AssertionClaims, ClusterPath, DATE_HEADER, IdentityReply,
+    ASSERTION_TYPE, AgentCall, AssertionClaims, ClusterPath, DATE_HEADER, IdentityReply, ListenReply,
     SIGNED_MESSAGE_HEADER, discovery_url, identity_message, identity_url, signed_message,
 };
 use arm_wire::ids::ResourceId;
@@ -276,10 +276,29 @@ async fn onboarding_learns_chart_and_values_and_keeps_its_secrets() {
 }
 
 #[tokio::test]
-async fn cluster_connect_is_refused_by_name() {
+async fn an_agent_is_told_where_to_listen_and_nobody_else_is() {
+    let (world, key) = world().await;
+    let service = "https://guestnotificationservice.azure.com";
+    let relays = Call::new("GET", &format!("{service}/urls/allowlist?location=eastus")).send(&world).await;
+    assert_eq!(relays.value(), serde_json::json!(["azgnrelay-ph0-l1.servicebus.windows.net"]));
+    let ask = |token: &str| {
+        let body = serde_json::json!({ "resourceId": cluster().arm_id() });
+        Call::new("POST", &format!("{service}/listeners")).bearer(token).body(body.to_string())
+    };
+    assert_eq!(ask("x").send(&world).await.status, 401);
+    let reply = ask(&bearer(&world, &key).await).send(&world).await;
+    assert_eq!(reply.status, 200, "{}", reply.value());
+    let told: ListenReply = serde_json::from_slice(&reply.body).unwrap();
+    let (name, now) = (&told.hybrid_connection_name, world.clock.wall());
+    assert_eq!(*name, crate::relay::connection_of(world.seed, &stored(&world)));
+    assert!(world.relay.allows(&told.token, name, crate::relay::Right::Listen, now));
+    assert!(!world.relay.allows(&told.token, name, crate::relay::Right::Send, now));
+}
+
+#[tokio::test]
+async fn the_on_behalf_of_service_is_refused_by_name() {
     let (world, _) = world().await;
-    let url = "https://guestnotificationservice.azure.com/urls/allowlist?location=eastus";
-    let reply = Call::new("GET", url).send(&world).await;
+    let reply = Call::new("GET", "https://eastus.obo.arc.azure.com/").send(&world).await;
     assert_eq!(reply.status, 501);
-    assert!(reply.value()["error"]["message"].as_str().unwrap().contains("guest notification"));
+    assert!(reply.value()["error"]["message"].as_str().unwrap().contains("on-behalf-of"));
 }

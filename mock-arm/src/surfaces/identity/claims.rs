@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::profile::User;
@@ -71,6 +72,9 @@ pub struct Claims {
     /// The same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unique_name: Option<String>,
+    /// The key that the bearer has to prove possession of (RFC 7800); the token is good for nothing without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cnf: Option<Value>,
 }
 
 /// Issuer of every access token of a tenant.
@@ -125,6 +129,7 @@ impl Claims {
             name: None,
             upn: None,
             unique_name: None,
+            cnf: None,
         }
     }
 

@@ -18,7 +18,7 @@ const GRAPH_AUDIENCES: [&str; 3] =
     [GRAPH, "https://graph.microsoft.com/", "00000003-0000-0000-c000-000000000000"];
 
 /// Other resources that onboarding asks tokens for: the application behind cluster connect, and the notification
-/// service of the agents. The services themselves are not modelled yet.
+/// service of the agents.
 const OTHERS: [&str; 4] = [
     "6256c85f-0aad-4d50-b960-e6e9b21efe35",
     "api://6256c85f-0aad-4d50-b960-e6e9b21efe35",

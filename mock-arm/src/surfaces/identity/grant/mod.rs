@@ -2,6 +2,7 @@
 
 mod assertion;
 mod client;
+mod confirmation;
 mod federated;
 mod person;
 
@@ -73,7 +74,7 @@ async fn granted(asked: Asked<'_>, grant: Grant) -> Result<SurfaceReply, KeyErro
     asked.world.journal.record(entry);
     let life = u64::try_from(TOKEN_LIFE).unwrap_or_default();
     let reply = TokenReply {
-        token_type: "Bearer".into(),
+        token_type: if claims.cnf.is_some() { "pop" } else { "Bearer" }.into(),
         expires_in: life,
         ext_expires_in: life,
         access_token: token.clone(),
@@ -110,13 +111,15 @@ fn older(claims: &Claims, resource: String, token: String) -> Value {
 }
 
 fn grant(asked: Asked<'_>) -> Result<Grant, Refusal> {
-    match asked.params.get("grant_type").ok_or(Refusal::Missing("grant_type"))? {
+    let mut grant = match asked.params.get("grant_type").ok_or(Refusal::Missing("grant_type"))? {
         "client_credentials" => application(asked),
         "urn:ietf:params:oauth:grant-type:device_code" | "device_code" => person::by_device(asked),
         "refresh_token" => person::by_refresh_token(asked),
         "password" => person::by_password(asked),
         other => Err(Refusal::Grant(other.into())),
-    }
+    }?;
+    grant.claims.cnf = confirmation::of(asked.params)?;
+    Ok(grant)
 }
 
 /// A token for an application or for a cluster's identity.

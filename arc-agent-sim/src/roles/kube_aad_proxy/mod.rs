@@ -1,17 +1,30 @@
-//! `kube-aad-proxy`: serves its certificate, and readiness.
+//! `kube-aad-proxy`: finds out who calls, and asks the API server as that one.
 //!
-//! It proxies nothing: cluster connect is not modelled, so every other path is refused by name.
+//! A caller shows a token of Entra ID that is bound to a key, with a proof that it holds the key ([`token`]), and becomes the user of
+//! that token's object id by impersonation; or it shows a token of the cluster itself (a service account's), which is handed on as it
+//! is. Azure RBAC and groups are not modelled: rights are those of the cluster's own bindings.
+
+mod forward;
+mod proof;
+mod token;
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
+use self::forward::Forwarder;
 use crate::agent::Agent;
 use crate::error::{AgentError, CallError};
 use crate::identity::store;
@@ -29,12 +42,15 @@ const SLOWEST: Duration = Duration::from_secs(60);
 
 pub(super) async fn run(agent: &Agent, pace: &mut Pace) -> Result<Infallible, AgentError> {
     let tls = certificate(agent, pace).await;
-    let secure = Server::bind(agent.config.listen(TLS_PORT)).await?.with_tls(tls);
+    let address = agent.config.listen(TLS_PORT);
+    let listener =
+        TcpListener::bind(address).await.map_err(|source| AgentError::Listen { address, source })?;
     let plain = Server::bind(agent.config.listen(PLAIN_PORT)).await?;
     agent.log.info("Serving");
+    let forwarder = Arc::new(Forwarder::new(agent.clone()));
     let serving = async {
         tokio::select! {
-            ended = secure.serve(&agent.clock, |request| std::future::ready(answer(&request))) => ended,
+            () = secure(listener, TlsAcceptor::from(tls), forwarder) => std::future::pending().await,
             ended = plain.serve(&agent.clock, |request| std::future::ready(answer(&request))) => ended,
         }
     };
@@ -48,12 +64,39 @@ pub(super) async fn run(agent: &Agent, pace: &mut Pace) -> Result<Infallible, Ag
     }
 }
 
+/// The plain port is for probes.
 fn answer(request: &Request) -> Reply {
-    if request.path == "/readiness" {
-        return Reply::text(StatusCode::OK, "ok");
+    match request.path.as_str() {
+        "/readiness" => Reply::text(StatusCode::OK, "ok"),
+        _ => Reply::text(StatusCode::NOT_FOUND, "not found"),
     }
-    let text = format!("cluster connect is not modelled: '{}' goes nowhere", request.path);
-    Reply::text(StatusCode::NOT_IMPLEMENTED, &text)
+}
+
+/// Serves requests for the API server until dropped; connections end with it.
+async fn secure(listener: TcpListener, acceptor: TlsAcceptor, forwarder: Arc<Forwarder>) {
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = listener.accept().await;
+        while connections.try_join_next().is_some() {}
+        match accepted {
+            Ok((stream, _)) => {
+                connections.spawn(connection(stream, acceptor.clone(), forwarder.clone()));
+            }
+            // Out of file descriptors, most likely: what ends meanwhile frees some.
+            Err(_) => drop(connections.join_next().await),
+        }
+    }
+}
+
+/// A client that breaks off is nobody's error.
+async fn connection(stream: TcpStream, acceptor: TlsAcceptor, forwarder: Arc<Forwarder>) {
+    let _ = stream.set_nodelay(true);
+    let Ok(stream) = acceptor.accept(stream).await else { return };
+    let service = service_fn(|request| {
+        let forwarder = forwarder.clone();
+        async move { Ok::<_, Infallible>(forwarder.answer(request).await) }
+    });
+    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades().await;
 }
 
 /// Waits for the certificate.
