@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::command::Sandbox;
+
 /// A real client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Client {
@@ -50,6 +52,26 @@ pub fn extension() -> Option<PathBuf> {
     let own = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".azure/cliextensions"));
     let folder = std::env::var_os("DRYARC_AZ_EXTENSION_DIR").map(PathBuf::from).or_else(own)?;
     folder.join("connectedk8s").is_dir().then_some(folder)
+}
+
+/// Lets commands in the sandbox find the clients, what stands beside them, and `dryarc` by their plain names, and a world the
+/// user's extensions.
+///
+/// # Errors
+/// When nothing can be written there.
+pub fn with_search_path(sandbox: Sandbox, clients: &[&Path]) -> std::io::Result<Sandbox> {
+    let own = sandbox.work().join("bin");
+    std::fs::create_dir(&own)?;
+    std::os::unix::fs::symlink(sandbox.program(), own.join("dryarc"))?;
+    let beside = clients.iter().filter_map(|client| client.parent());
+    let folders = std::iter::once(own.as_path()).chain(beside).map(|folder| folder.display().to_string());
+    let path = std::env::var("PATH").unwrap_or_default();
+    let path = folders.chain(std::iter::once(path)).collect::<Vec<_>>().join(":");
+    let sandbox = sandbox.with_variable("PATH", path);
+    Ok(match extension() {
+        Some(folder) => sandbox.with_variable("DRYARC_AZ_EXTENSION_DIR", folder.display().to_string()),
+        None => sandbox,
+    })
 }
 
 /// The first executable of this name on `PATH`.

@@ -72,6 +72,12 @@ impl Sandbox {
         self
     }
 
+    /// The command under test.
+    #[must_use]
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
     /// Where worlds keep their state.
     #[must_use]
     pub fn state(&self) -> PathBuf {

@@ -19,8 +19,6 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Docker {
     /// The image under test.
     pub image: String,
-    /// The words that start Compose.
-    pub compose: Option<Vec<String>>,
 }
 
 /// What a program printed.
@@ -59,7 +57,7 @@ impl Docker {
             .unwrap_or_else(|_| concat!("dryarc:", env!("CARGO_PKG_VERSION")).into());
         docker(&["image", "inspect", &image])
             .map_err(|_| format!("there is no image {image}; `tests/container-images` makes it"))?;
-        Ok(Self { image, compose: compose() })
+        Ok(Self { image })
     }
 
     /// A field of the image.
@@ -83,12 +81,33 @@ impl Docker {
     }
 }
 
-/// `docker compose` where the plug-in is installed, else `docker-compose`.
-fn compose() -> Option<Vec<String>> {
-    if docker(&["compose", "version"]).is_ok() {
-        return Some(vec!["docker".into(), "compose".into()]);
+/// A program that reads `docker-compose.yml`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compose {
+    /// The plug-in of Docker: version 2.
+    PlugIn,
+    /// The program of its own: version 1, which distributions still carry, or version 2.
+    Program,
+}
+
+impl Compose {
+    /// The words that start it.
+    #[must_use]
+    pub const fn words(self) -> &'static [&'static str] {
+        match self {
+            Self::PlugIn => &["docker", "compose"],
+            Self::Program => &["docker-compose"],
+        }
     }
-    on_path("docker-compose").map(|_| vec!["docker-compose".into()])
+
+    /// Whether it is installed.
+    #[must_use]
+    pub fn is_installed(self) -> bool {
+        match self {
+            Self::PlugIn => docker(&["compose", "version"]).is_ok(),
+            Self::Program => on_path("docker-compose").is_some(),
+        }
+    }
 }
 
 /// A container, removed with its volumes when dropped.

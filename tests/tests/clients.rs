@@ -10,7 +10,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use e2e_tests::clients::Client;
+use e2e_tests::clients::{self, Client};
 use e2e_tests::command::{Ran, Sandbox};
 use e2e_tests::{charts, exchanges, readme, repository, transcript};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
@@ -38,22 +38,9 @@ fn transcripts(suite: &str) -> Vec<PathBuf> {
     files
 }
 
-/// Folders to be searched first, so that the transcripts' commands find the client and `dryarc` by their plain names.
-fn search_path(client: &Path, own: &Path) -> String {
-    let folder = client.parent().map(|folder| folder.display().to_string()).unwrap_or_default();
-    format!("{}:{folder}:{}", own.display(), std::env::var("PATH").unwrap_or_default())
-}
-
 /// A sandbox whose working directory holds the transcripts' input files.
-fn sandbox(client: &Path) -> std::io::Result<Sandbox> {
-    let sandbox = Sandbox::new(program())?;
-    let own = sandbox.work().join("bin");
-    std::fs::create_dir(&own)?;
-    std::os::unix::fs::symlink(program(), own.join("dryarc"))?;
-    let mut sandbox = sandbox.with_variable("PATH", search_path(client, &own));
-    if let Some(folder) = e2e_tests::clients::extension() {
-        sandbox = sandbox.with_variable("DRYARC_AZ_EXTENSION_DIR", folder.display().to_string());
-    }
+fn sandbox(clients: &[&Path]) -> std::io::Result<Sandbox> {
+    let sandbox = clients::with_search_path(Sandbox::new(program())?, clients)?;
     let inputs = sandbox.work().join("inputs");
     copy(&repository::root().join("fixtures/golden/inputs"), &inputs)?;
     Ok(sandbox)
@@ -98,7 +85,7 @@ fn run(suite: &str, client: Client, file: &Path) -> Result<Completion, Failed> {
     let Some(installed) = client.find() else {
         return Ok(Completion::ignored_with(format!("{} is not installed", client.name())));
     };
-    let sandbox = sandbox(&installed)?;
+    let sandbox = sandbox(&[&installed])?;
     match std::env::var_os("DRYARC_TEST_KUBECONFIG").filter(|_| matches!(suite, "kubectl" | "helm")) {
         Some(kubeconfig) => against_a_cluster(&sandbox, file, &kubeconfig)?,
         None => against_a_world(&sandbox, file)?,
@@ -111,7 +98,7 @@ fn the_extension_sends_what_is_recorded() -> Result<Completion, Failed> {
     let Some(az) = Client::Connectedk8s.find() else {
         return Ok(Completion::ignored_with(format!("{} is not installed", Client::Connectedk8s.name())));
     };
-    let sandbox = sandbox(&az)?;
+    let sandbox = sandbox(&[&az])?;
     let run = |arguments: &[&str]| -> Result<Ran, Failed> {
         let ran = sandbox.run(arguments)?;
         if ran.code == 0 { Ok(ran) } else { Err(format!("{arguments:?}: {}", ran.stderr).into()) }
@@ -140,19 +127,14 @@ fn every_command_of_the_readme_runs() -> Result<Completion, Failed> {
     let (Some(az), Some(kubectl)) = (Client::Az.find(), Client::Kubectl.find()) else {
         return Ok(Completion::ignored_with("az and kubectl are not both installed"));
     };
-    let sandbox = sandbox(&az)?;
-    let path = format!(
-        "{}:{}",
-        search_path(&az, &sandbox.work().join("bin")),
-        search_path(&kubectl, Path::new("/bin"))
-    );
+    let sandbox = sandbox(&[&az, &kubectl])?;
     let commands = readme::commands()?;
     if commands.len() < 8 {
         return Err(format!("README has only these examples: {commands:?}").into());
     }
     for command in commands {
         let mut shell = sandbox.prepare_program("/bin/sh".as_ref(), ["-c", &command]);
-        let ran = Ran::from(&shell.env("PATH", &path).output()?);
+        let ran = Ran::from(&shell.output()?);
         if ran.code != 0 {
             return Err(format!("{command} ended with {}\n{}\n{}", ran.code, ran.stdout, ran.stderr).into());
         }

@@ -174,14 +174,18 @@ fn what_cannot_be_undone_yet_stays_written_down_and_keeps_the_name() {
 fn a_context_is_looked_for_asked_about_and_never_guessed() {
     let sandbox = sandbox(&[]);
     let file = sandbox.work().join("kubeconfig");
-    std::fs::write(&file, "contexts: [{name: mine, context: {cluster: c, user: u}}]\n").unwrap();
+    let config = "contexts: [{name: mine, context: {cluster: c, user: u}}, {name: torn, context: {cluster: gone, user: u}}]
+clusters: [{name: c, cluster: {server: 'https://127.0.0.1:1'}}]
+users: [{name: u, user: {}}]
+";
+    std::fs::write(&file, config).unwrap();
     let sandbox = sandbox.with_variable("KUBECONFIG", file.display().to_string());
     let mine = ["--cluster", "context=mine"];
     assert_refused(&sandbox, &mine, 2, "cluster 'mine' will be changed", "--yes");
     let other = ["--cluster", "context=other", "--yes"];
-    assert_refused(&sandbox, &other, 3, "no context is named 'other'", "choose one of these: mine");
-    let torn = ["--cluster", "context=mine", "--yes"];
-    assert_refused(&sandbox, &torn, 4, "'c', which is not in clusters", "kubectl config view");
+    assert_refused(&sandbox, &other, 3, "no context is named 'other'", "choose one of these: mine, torn");
+    let torn = ["--cluster", "context=torn"];
+    assert_refused(&sandbox, &torn, 4, "'gone', which is not in clusters", "kubectl config view");
 }
 
 #[test]

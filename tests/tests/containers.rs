@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use e2e_tests::clients::Client;
 use e2e_tests::command::Ran;
-use e2e_tests::docker::{Container, Docker, docker as in_docker, free_ports, output, speaks_tls, unpack};
+use e2e_tests::docker::{
+    Compose, Container, Docker, docker as in_docker, free_ports, output, speaks_tls, unpack,
+};
 use e2e_tests::repository;
 use harness::testcontainers::{self as world, CLOUD, MockAzure};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
@@ -151,22 +153,23 @@ fn the_same_image_plays_agents_and_their_companions(docker: &Docker) -> Checked 
 }
 
 /// A composition under a name and on ports of its own; taken down when dropped.
-struct Composed<'a> {
-    words: &'a [String],
+struct Composed {
+    compose: Compose,
     project: String,
     image: String,
     ports: Vec<u16>,
 }
 
-impl<'a> Composed<'a> {
-    fn new(docker: &'a Docker, words: &'a [String], project: &str) -> Result<Self, Failed> {
+impl Composed {
+    fn new(docker: &Docker, compose: Compose, project: &str) -> Result<Self, Failed> {
         let project = format!("dryarc-test-{}-{project}", std::process::id());
-        Ok(Self { words, project, image: docker.image.clone(), ports: free_ports(4)? })
+        Ok(Self { compose, project, image: docker.image.clone(), ports: free_ports(4)? })
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(&self.words[0]);
-        command.args(&self.words[1..]).args(["--project-name", &self.project]).args(arguments);
+        let (program, words) = self.compose.words().split_first().unwrap_or((&"docker", &[]));
+        let mut command = Command::new(program);
+        command.args(words).args(["--project-name", &self.project]).args(arguments);
         command.current_dir(repository::root()).env("DRYARC_IMAGE", &self.image);
         for (name, port) in ["CLOUD", "GATEWAY", "CONTROL", "CLUSTER"].iter().zip(&self.ports) {
             command.env(format!("DRYARC_{name}_PORT"), port.to_string());
@@ -184,21 +187,19 @@ impl<'a> Composed<'a> {
     }
 }
 
-impl Drop for Composed<'_> {
+impl Drop for Composed {
     fn drop(&mut self) {
         // What cannot be taken down shows in the next run.
         let _ = self.run(&["down", "--volumes", "--timeout", "5"]);
     }
 }
 
-fn without_compose() -> Checked {
-    Ok(Completion::ignored_with("Docker Compose is not installed"))
-}
-
-fn a_program_on_this_machine_uses_the_composition_through_published_ports(docker: &Docker) -> Checked {
-    let Some(words) = &docker.compose else { return without_compose() };
+fn a_program_on_this_machine_uses_the_composition_through_published_ports(
+    docker: &Docker,
+    compose: Compose,
+) -> Checked {
     let clock = Clock::running(1.0);
-    let composed = Composed::new(docker, words, "up")?;
+    let composed = Composed::new(docker, compose, "up")?;
     composed.run(&["up", "--detach", "--no-build"])?;
     let azure = container_of(&composed)?;
     wait(azure.until(&clock, "healthy", |own| {
@@ -223,7 +224,7 @@ fn a_program_on_this_machine_uses_the_composition_through_published_ports(docker
     done()
 }
 
-fn container_of(composed: &Composed<'_>) -> Result<Container, String> {
+fn container_of(composed: &Composed) -> Result<Container, String> {
     let id = composed.run(&["ps", "--quiet", "azure"])?;
     Ok(Container(String::from_utf8_lossy(&id).trim().to_owned()))
 }
@@ -242,17 +243,15 @@ fn in_world(folder: &Path, client: &Path, line: &str) -> Result<String, String> 
     }
 }
 
-fn the_quickstart_of_the_composition_ends_well(docker: &Docker) -> Checked {
-    let Some(words) = &docker.compose else { return without_compose() };
-    let composed = Composed::new(docker, words, "tour")?;
+fn the_quickstart_of_the_composition_ends_well(docker: &Docker, compose: Compose) -> Checked {
+    let composed = Composed::new(docker, compose, "tour")?;
     let ran = Ran::from(&composed.command(&["run", "--rm", "-T", "quickstart"]).output()?);
     holds(ran.code == 0, format!("it ended with {}:\n{}{}", ran.code, ran.stdout, ran.stderr))?;
     done()
 }
 
-fn the_composition_is_sound_with_every_profile(docker: &Docker) -> Checked {
-    let Some(words) = &docker.compose else { return without_compose() };
-    let composed = Composed::new(docker, words, "config")?;
+fn the_composition_is_sound_with_every_profile(docker: &Docker, compose: Compose) -> Checked {
+    let composed = Composed::new(docker, compose, "config")?;
     let mut command = composed.command(&["config", "--services"]);
     let ran = Ran::from(&command.env("COMPOSE_PROFILES", "quickstart,kind").output()?);
     for service in ["azure", "quickstart", "kind"] {
@@ -307,14 +306,35 @@ const TESTS: &[(&str, Test)] = &[
     ("any_user_may_run_it", any_user_may_run_it),
     ("a_relay_leads_to_the_cloud_by_name", a_relay_leads_to_the_cloud_by_name),
     ("the_same_image_plays_agents_and_their_companions", the_same_image_plays_agents_and_their_companions),
+    ("a_rust_test_starts_a_world_with_testcontainers", a_rust_test_starts_a_world_with_testcontainers),
+];
+
+type OfComposition = fn(&Docker, Compose) -> Checked;
+
+const OF_COMPOSITION: [(&str, OfComposition); 3] = [
     (
         "a_program_on_this_machine_uses_the_composition_through_published_ports",
         a_program_on_this_machine_uses_the_composition_through_published_ports,
     ),
     ("the_quickstart_of_the_composition_ends_well", the_quickstart_of_the_composition_ends_well),
     ("the_composition_is_sound_with_every_profile", the_composition_is_sound_with_every_profile),
-    ("a_rust_test_starts_a_world_with_testcontainers", a_rust_test_starts_a_world_with_testcontainers),
 ];
+
+/// Every test of the composition, with one program that reads it.
+fn with(compose: Compose, found: &Result<Docker, String>) -> Vec<Trial> {
+    let words = compose.words().join(" ");
+    let trial = |(name, test): (&str, OfComposition)| {
+        let (found, words) = (found.clone(), words.clone());
+        Trial::ignorable_test(format!("{name}::{}", words.replace(' ', "_")), move || match &found {
+            Ok(_) if !compose.is_installed() => {
+                Ok(Completion::ignored_with(format!("{words} is not installed")))
+            }
+            Ok(docker) => test(docker, compose),
+            Err(missing) => Ok(Completion::ignored_with(missing.clone())),
+        })
+    };
+    OF_COMPOSITION.into_iter().map(trial).collect()
+}
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
@@ -328,5 +348,9 @@ fn main() -> ExitCode {
             Err(missing) => Ok(Completion::ignored_with(missing.clone())),
         })
     };
-    libtest_mimic::run(&arguments, TESTS.iter().map(trial).collect()).exit_code()
+    let mut trials: Vec<Trial> = TESTS.iter().map(trial).collect();
+    for compose in [Compose::PlugIn, Compose::Program] {
+        trials.extend(with(compose, &found));
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
 }
