@@ -1,6 +1,6 @@
-//! Tells the program which commit it was built from, where that is known.
+//! Tells the program which commit it was built from, where that is known, and puts the scenarios into it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 fn main() {
@@ -14,6 +14,39 @@ fn main() {
     let given = std::env::var("DRYARC_COMMIT").ok().filter(|commit| !commit.is_empty());
     let commit = given.or_else(commit_of_this_tree).unwrap_or_else(|| "unknown".into());
     println!("cargo::rustc-env=DRYARC_BUILD_COMMIT={commit}");
+    if let Err(error) = write_scenarios() {
+        println!("cargo::error=the scenarios cannot be put into the program: {error}");
+    }
+}
+
+/// Writes name and text of every scenario as a slice of pairs.
+fn write_scenarios() -> std::io::Result<()> {
+    let folder = Path::new("../fixtures/scenarios");
+    println!("cargo::rerun-if-changed={}", folder.display());
+    let mut files = Vec::new();
+    collect(folder, &mut files)?;
+    files.sort_by_key(|file| file.file_stem().map(ToOwned::to_owned));
+    let mut text = String::from("&[\n");
+    for file in files {
+        let name = file.file_stem().unwrap_or_default().to_string_lossy();
+        text.push_str(&format!("({name:?}, {:?}),\n", std::fs::read_to_string(&file)?));
+    }
+    text.push(']');
+    let target = std::env::var_os("OUT_DIR").map(PathBuf::from).unwrap_or_default().join("scenarios.rs");
+    std::fs::write(target, text)
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            println!("cargo::rerun-if-changed={}", path.display());
+            collect(&path, files)?;
+        } else if path.extension().is_some_and(|ending| ending == "yaml") {
+            files.push(path);
+        }
+    }
+    Ok(())
 }
 
 /// The commit of the enclosing work tree; `None` outside of one, or without git.

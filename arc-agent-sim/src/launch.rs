@@ -1,23 +1,19 @@
 //! An agent as a process of its own.
 
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use sim_core::clock::Clock;
 use sim_core::clock_link::{BadClockLink, ClockLink};
-use sim_core::net::Net;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::agent::{RoleContext, run};
-use crate::config::AgentConfig;
 use crate::error::AgentError;
-use crate::jobs::{self, Job};
-use crate::kube_client::kube_client;
-use crate::log::AgentLog;
+use crate::jobs::Job;
 use crate::membership;
 use crate::role::Role;
+use crate::task::{self, Work};
 
 /// The name under which a companion container runs: it does nothing until it is asked to end.
 pub const SIDECAR: &str = "sidecar";
@@ -36,13 +32,7 @@ const CLOCK_PAUSE: Duration = Duration::from_millis(250);
 /// unknown role.
 #[must_use]
 pub fn main_from_env(role_name: &str) -> ExitCode {
-    let ran = match (role_name, Job::named(role_name)) {
-        (SIDECAR, _) => process(Work::None),
-        (_, Some(job)) => process(Work::Job(job)),
-        (name, None) => {
-            name.parse::<Role>().map_err(AgentError::from).and_then(|role| process(Work::Role(role)))
-        }
-    };
+    let ran = Work::named(role_name).and_then(process);
     match ran {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -56,17 +46,6 @@ pub fn main_from_env(role_name: &str) -> ExitCode {
 #[expect(clippy::print_stderr, reason = "this is the edge of a process that has no other voice yet")]
 fn complain(error: &AgentError) {
     eprintln!("agent: {error}");
-}
-
-/// What a process does until it is asked to end.
-#[derive(Debug, Clone, Copy)]
-enum Work {
-    /// Nothing.
-    None,
-    /// An agent's work, without end.
-    Role(Role),
-    /// A job's, to its end.
-    Job(Job),
 }
 
 fn process(work: Work) -> Result<(), AgentError> {
@@ -95,39 +74,31 @@ fn process(work: Work) -> Result<(), AgentError> {
 
 /// Runs a job and prints its log.
 async fn finish(job: Job) -> Result<(), AgentError> {
+    let (get, clock, _) = surroundings().await?;
+    task::finish(job, get, clock, Box::new(std::io::stdout())).await
+}
+
+async fn start(role: Role, shutdown: CancellationToken) -> Result<(), AgentError> {
+    let (get, clock, gone) = surroundings().await?;
+    tokio::select! {
+        ended = Box::pin(task::serve(role, get, clock, Box::new(std::io::stdout()), shutdown)) => ended,
+        // Whoever runs the container starts it again, and it finds the next world.
+        () = gone => Err(AgentError::WorldGone),
+    }
+}
+
+/// The environment, the world's clock, and what waits until that goes away.
+async fn surroundings() -> Result<
+    (impl Fn(&str) -> Option<String> + Send + Sync + 'static, Clock, impl Future<Output = ()>),
+    AgentError,
+> {
     let own = |name: &str| std::env::var(name).ok();
     let world = membership::variables(own).await?;
     let in_cluster = !world.is_empty();
     let get = move |name: &str| world.get(name).cloned().or_else(|| own(name));
-    let (clock, _) = follow(get("DRYARC_CLOCK").filter(|link| !link.is_empty()), in_cluster).await?;
-    let _busy = clock.busy();
-    let net = Net::from_env(&get)?;
-    let kube = kube_client(&net, &get).ok();
-    let surroundings = jobs::Surroundings { clock: clock.clone(), net, kube, variables: Box::new(get) };
-    let log = Box::pin(jobs::run(job, &surroundings)).await;
-    std::io::stdout().lock().write_all(log.as_bytes())?;
-    Ok(())
-}
-
-async fn start(role: Role, shutdown: CancellationToken) -> Result<(), AgentError> {
-    let own = |name: &str| std::env::var(name).ok();
-    let world = membership::variables(own).await?;
-    let get = |name: &str| world.get(name).cloned().or_else(|| own(name));
     let link = get("DRYARC_CLOCK").filter(|link| !link.is_empty());
-    let (clock, gone) = follow(link, !world.is_empty()).await?;
-    let starting = clock.busy();
-    let config = AgentConfig::from_env(get)?;
-    let net = Net::from_env(get)?;
-    let kube = kube_client(&net, get)?;
-    let log = AgentLog::new(clock.clone(), role, &config, Box::new(std::io::stdout()));
-    let context = RoleContext { clock, net, kube, config, log, shutdown };
-    // From here on the role says itself when it is busy; nothing runs in between.
-    drop(starting);
-    tokio::select! {
-        ended = Box::pin(run(role, context)) => ended,
-        // Whoever runs the container starts it again, and it finds the next world.
-        () = gone => Err(AgentError::WorldGone),
-    }
+    let (clock, gone) = follow(link, in_cluster).await?;
+    Ok((get, clock, gone))
 }
 
 /// The clock, and what waits until it goes away. A clock that is reached through a cluster's network may need several

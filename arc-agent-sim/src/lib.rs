@@ -2,7 +2,7 @@
 //!
 //! They are real clients of a Kubernetes API server and of Azure's endpoints, and hand over to each other as the real
 //! agents do: onboarding key, identity certificate, tokens, metadata, heartbeat. [`run`] is one role, wherever it runs:
-//! as a task, as a child process ([`main_from_env`]) or as a container. [`manifests`] holds the objects that deploy
+//! as a task ([`run_named`]), as a child process ([`main_from_env`]) or as a container. [`manifests`] holds the objects that deploy
 //! them, [`images`] says which image is which role.
 
 mod agent;
@@ -22,6 +22,7 @@ mod protocol;
 mod role;
 mod roles;
 mod serve;
+mod task;
 #[cfg(test)]
 mod testing;
 
@@ -35,4 +36,5 @@ pub use log::{AgentLog, Level};
 pub use membership::{WORLD_NAMESPACE, WORLD_SECRET};
 pub use protocol::jwk::Jwk;
 pub use role::{Role, UnknownRole};
+pub use task::run_named;
 pub use tokio_util::sync::CancellationToken;

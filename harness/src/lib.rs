@@ -8,6 +8,8 @@
 //! - [`client_env`]: what client programs need in order to live in a world.
 //! - [`driver`]: native onboarding, a client like any other.
 //! - [`quickstart`]: the Microsoft quickstart, performed by the driver.
+//! - [`scenario`]: failures of the field, each with its remedy.
+//! - [`span`]: spans of time as people write them.
 //! - `testcontainers` (with the feature of that name): a world in a container, for tests.
 //! - [`images`]: what the cluster's kubelet runs for an image.
 
@@ -19,6 +21,8 @@ pub mod control;
 pub mod driver;
 pub mod images;
 pub mod quickstart;
+pub mod scenario;
+pub mod span;
 pub mod state;
 #[cfg(feature = "testcontainers")]
 pub mod testcontainers;

@@ -145,7 +145,8 @@ const HARNESS_FLOORS: &[(&str, &[&str])] = &[
     ("state/", &["cli", "world", "clusters", "driver", "quickstart", "control"]),
     ("driver/", &["cli", "world", "clusters", "quickstart", "control", "state"]),
     ("clusters/", &["cli", "world", "quickstart", "control"]),
-    ("world/", &["cli", "quickstart"]),
+    ("world/", &["cli", "quickstart", "scenario"]),
+    ("scenario/", &["cli", "control", "quickstart"]),
 ];
 
 #[test]

@@ -57,7 +57,7 @@ impl fmt::Display for Job {
 }
 
 /// An environment.
-pub(crate) type Variables = Box<dyn Fn(&str) -> Option<String> + Send>;
+pub(crate) type Variables = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// What a job works with.
 pub(crate) struct Surroundings {

@@ -37,10 +37,11 @@ mod provider;
 mod quickstart;
 mod relay;
 mod remote;
+mod scenario;
 mod screen;
 mod signals;
 mod snapshot;
-pub mod span;
+
 mod status;
 mod up;
 mod upstream;
@@ -51,6 +52,7 @@ use std::process::ExitCode;
 
 use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
+pub use crate::span;
 pub use context::Context;
 pub use error::CliError;
 pub use exit::Exit;
@@ -128,6 +130,7 @@ enum Command {
     Operation(operation::Operation),
     Fault(fault::Fault),
     Journal(journal::Journal),
+    Scenario(scenario::ScenarioCommand),
     Snapshot(snapshot::Snapshot),
     Reset(snapshot::Reset),
     Doctor(doctor::Doctor),
@@ -142,15 +145,19 @@ enum Command {
 /// The command line. `--world` is for every command and shown at those to which it means something.
 fn command() -> clap::Command {
     const WORLDLESS: [&str; 3] = ["completions", "man", "doctor"];
+    const FAMILIES: [(&str, &[&str]); 2] = [
+        ("cluster", &["create", "list", "delete", "kubeconfig"]),
+        ("scenario", &["list", "show", "run", "schema"]),
+    ];
     let hide = |command: clap::Command| {
         // An argument of a command's own goes before the global one of the same id.
         let world = clap::Arg::new("world").long("world").value_parser(clap::value_parser!(WorldName));
         command.arg(world.hide(true))
     };
-    let root = Cli::command().mut_subcommand("cluster", |cluster| {
-        ["create", "list", "delete", "kubeconfig"]
-            .into_iter()
-            .fold(hide(cluster), |cluster, name| cluster.mut_subcommand(name, hide))
+    let root = FAMILIES.into_iter().fold(Cli::command(), |root, (family, members)| {
+        root.mut_subcommand(family, |command| {
+            members.iter().fold(hide(command), |command, name| command.mut_subcommand(name, hide))
+        })
     });
     let root = WORLDLESS.into_iter().fold(root, |root, name| root.mut_subcommand(name, hide));
     without_empty(root, |variable| std::env::var_os(variable).is_some_and(|value| value.is_empty()))
@@ -238,6 +245,7 @@ async fn dispatch(command: Command, context: Context) -> Result<Exit, CliError> 
         Command::Up(up) => return Box::pin(up.run(&context, &mut signals)).await,
         Command::Exec(exec) => return Box::pin(exec.run(&context, &mut signals)).await,
         Command::Cluster(cluster) => return Box::pin(cluster.run(&context, &mut signals)).await,
+        Command::Scenario(scenario) => return Box::pin(scenario.run(&mut signals)).await,
         Command::Quickstart(quickstart) => {
             return Box::pin(quickstart.run(&context, &mut signals)).await;
         }
@@ -282,6 +290,7 @@ async fn simple(command: Command, context: &Context) -> Result<Exit, CliError> {
         | Command::Up(_)
         | Command::Exec(_)
         | Command::Cluster(_)
+        | Command::Scenario(_)
         | Command::Doctor(_)
         | Command::ConnectProxy(_)
         | Command::Completions(_)

@@ -4,14 +4,17 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
+use kube_sim::kubelet::NodeSpec;
 use mock_arm::profile::{Principal, Subscription};
 use sim_core::clock::Mode;
+use sim_core::keys::KeySource;
 use sim_core::seed::Seed;
 use uuid::Uuid;
 
 use super::cluster_args::{self, ClusterArgs};
 use super::{CliError, Context, upstream};
 use crate::client_env::OuterEnv;
+use crate::images::Agents;
 use crate::state::WorldName;
 use crate::world::{self, Backend, WorldConfig, WorldProfile};
 
@@ -113,7 +116,10 @@ impl WorldArgs {
             real: self.real.options(),
             outer: context.outer.clone(),
             dir: PathBuf::new(),
-            agent_program,
+            agents: Agents::Processes(agent_program),
+            nodes: vec![NodeSpec::default()],
+            start: None,
+            keys: KeySource::fresh(),
         };
         Ok(Planned { config, origins })
     }

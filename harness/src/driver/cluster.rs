@@ -162,6 +162,15 @@ impl Cluster {
         }
     }
 
+    /// Changes the object of this kind and name by a merge patch.
+    ///
+    /// # Errors
+    /// What the API server or the connection says.
+    pub async fn merge_object(&self, object: &Value, patch: &Value) -> Result<(), Error> {
+        let (_, path) = self.paths(object).await?;
+        self.merge(&path, patch).await.map(drop)
+    }
+
     /// Deletes the object of this kind and name; false when there was none, not even its kind.
     ///
     /// # Errors

@@ -178,6 +178,25 @@ impl Azure {
         self.finish(Method::DELETE, answer, on_poll).await.map(drop)
     }
 
+    /// `az rest`: one call, whose path may have a query already; with `wait`, an operation that it begins is followed to its
+    /// end. Returns the status of the first answer, and the last one's body.
+    ///
+    /// # Errors
+    /// [`AzureError`]; every status that is not 2xx is one.
+    pub async fn rest(
+        &self,
+        method: Method,
+        path: &str,
+        version: &str,
+        body: Option<&Value>,
+        wait: bool,
+    ) -> Result<(u16, Value), AzureError> {
+        let answer = self.send(method.clone(), &self.url(path, version), body).await?;
+        let status = answer.status.as_u16();
+        let body = if wait { self.finish(method, answer, &|_| {}).await? } else { answer.body };
+        Ok((status, body))
+    }
+
     async fn get_or_none(&self, url: &str) -> Result<Option<Value>, AzureError> {
         match self.send(Method::GET, url, None).await {
             Ok(answer) => Ok(Some(answer.body)),

@@ -2,7 +2,6 @@
 
 use fault_proxy::HostPattern;
 use kube_sim::cluster::ClusterConfig;
-use kube_sim::kubelet::NodeSpec;
 
 use super::start::{Parts, StartError, part};
 use super::{Backend, WorldConfig, reached};
@@ -41,8 +40,8 @@ async fn embedded(config: &WorldConfig, parts: &Parts) -> Result<kube_sim::clust
         journal: parts.journal.clone(),
         faults: parts.faults.clone(),
         keys: parts.keys.clone(),
-        images: images::resolver(config.agent_program.clone()),
-        nodes: vec![NodeSpec::default()],
+        images: images::resolver(config.agents.clone(), parts.clock.clone()),
+        nodes: config.nodes.clone(),
         pod_env,
         work_dir,
         listen: config.listen.at(config.listen.cluster),

@@ -2,13 +2,17 @@
 
 use std::path::PathBuf;
 
+use jiff::Timestamp;
+use kube_sim::kubelet::NodeSpec;
 use mock_arm::profile::Profile;
 use sim_core::clock::Mode;
+use sim_core::keys::KeySource;
 use sim_core::seed::Seed;
 
 use super::Listen;
 use crate::client_env::OuterEnv;
 use crate::clusters::{Backend, RealOptions};
+use crate::images::Agents;
 use crate::state::WorldName;
 
 /// What [`super::World::start`] makes a world of.
@@ -40,6 +44,12 @@ pub struct WorldConfig {
     pub outer: OuterEnv,
     /// A private folder for the world's files. It exists, and outlives the world.
     pub dir: PathBuf,
-    /// The program that is started as `PROGRAM agent ROLE` for the agents' containers.
-    pub agent_program: PathBuf,
+    /// What the agents are in an embedded cluster.
+    pub agents: Agents,
+    /// The nodes of an embedded cluster.
+    pub nodes: Vec<NodeSpec>,
+    /// The world's time at its start; the present when left out.
+    pub start: Option<Timestamp>,
+    /// Where RSA keys come from.
+    pub keys: KeySource,
 }

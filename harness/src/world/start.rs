@@ -86,11 +86,14 @@ impl World {
     /// # Errors
     /// [`StartError`]; what was started before is stopped again.
     pub async fn start(config: WorldConfig) -> Result<Self, StartError> {
-        let clock = Clock::running(1.0);
+        let clock = match config.start {
+            Some(start) => Clock::new(config.mode, start),
+            None => Clock::running(1.0),
+        };
         clock.set_mode(config.mode);
         let journal = Journal::new(clock.clone());
         let faults = FaultSet::new(config.seed, clock.clone(), journal.clone());
-        let keys = KeySource::fresh();
+        let keys = config.keys.clone();
         keys.prefetch(SIGNING_KEY, Bits::Rsa2048);
         for label in &config.onboarding_keys {
             keys.prefetch(label, Bits::Rsa4096);

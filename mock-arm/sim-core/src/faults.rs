@@ -7,7 +7,7 @@
 mod text;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -129,10 +129,21 @@ pub struct FaultSet(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     any: AtomicBool,
+    held: AtomicUsize,
     rules: Mutex<Vec<RuleStatus>>,
     draws: Stream,
     clock: Clock,
     journal: Journal,
+}
+
+/// While it lives, no rule of its set strikes.
+#[derive(Debug)]
+pub struct Held(Arc<Inner>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.held.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 impl FaultSet {
@@ -141,6 +152,7 @@ impl FaultSet {
     pub fn new(seed: Seed, clock: Clock, journal: Journal) -> Self {
         Self(Arc::new(Inner {
             any: AtomicBool::new(false),
+            held: AtomicUsize::new(0),
             rules: Mutex::default(),
             draws: seed.stream("fault"),
             clock,
@@ -181,10 +193,17 @@ impl FaultSet {
         !self.0.any.load(Ordering::Acquire)
     }
 
+    /// Keeps every rule from striking until the guard is dropped: for somebody who looks on and must see what is there.
+    #[must_use]
+    pub fn hold(&self) -> Held {
+        self.0.held.fetch_add(1, Ordering::AcqRel);
+        Held(self.0.clone())
+    }
+
     /// The effect of the first rule that fires here, if any. Firing is recorded in the journal.
     #[must_use]
     pub fn strike(&self, hook: Hook, facts: &Facts<'_>) -> Option<Effect> {
-        if !self.0.any.load(Ordering::Acquire) {
+        if self.is_empty() || self.0.held.load(Ordering::Acquire) > 0 {
             return None;
         }
         let now = self.0.clock.now();
@@ -242,7 +261,9 @@ impl FaultSet {
     }
 }
 
-fn text_matches(pattern: &str, text: &str) -> bool {
+/// Whether a text is what a pattern of a rule stands for: the same without case, or with `*` at either end for anything.
+#[must_use]
+pub fn text_matches(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.to_ascii_lowercase(), text.to_ascii_lowercase());
     match (pattern.strip_prefix('*'), pattern.strip_suffix('*')) {
         (Some(_), Some(_)) if pattern.len() > 1 => text.contains(pattern.trim_matches('*')),
@@ -276,6 +297,10 @@ mod tests {
         ));
         let facts = [("path", "/x/connectedclusters/c")];
         assert_eq!(faults.strike(Hook::After, &facts), None);
+        let held = faults.hold();
+        assert_eq!(faults.strike(Hook::Before, &facts), None);
+        assert_eq!(faults.list()[0].matched, 0, "who looks on does not count");
+        drop(held);
         assert_eq!(faults.strike(Hook::Before, &facts), None);
         assert!(faults.list()[0].last_miss.as_ref().unwrap().contains("nth"));
         assert_eq!(faults.strike(Hook::Before, &facts), Some(Effect::Reset));

@@ -150,7 +150,10 @@ type Slot = Arc<OnceCell<Arc<RsaKey>>>;
 
 /// Makes RSA keys, each label once. Cheap to clone; clones share the keys.
 #[derive(Debug, Clone, Default)]
-pub struct KeySource(Arc<Mutex<HashMap<String, Slot>>>);
+pub struct KeySource {
+    slots: Arc<Mutex<HashMap<String, Slot>>>,
+    kept: bool,
+}
 
 impl KeySource {
     /// A source of fresh keys.
@@ -159,8 +162,15 @@ impl KeySource {
         Self::default()
     }
 
+    /// A source that forgets no key, for many worlds that share it: making one takes longer than what most of them do with
+    /// it. Their keys protect nothing from each other.
+    #[must_use]
+    pub fn kept() -> Self {
+        Self { kept: true, ..Self::default() }
+    }
+
     fn slot(&self, label: &str) -> Slot {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(label.into()).or_default().clone()
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner).entry(label.into()).or_default().clone()
     }
 
     /// The key of this label, made now off the async threads if it is not there yet.
@@ -191,9 +201,11 @@ impl KeySource {
         });
     }
 
-    /// Forgets a key, so that the next request makes another one.
+    /// Forgets a key, so that the next request makes another one. A source that keeps its keys does nothing.
     pub fn forget(&self, label: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(label);
+        if !self.kept {
+            self.slots.lock().unwrap_or_else(PoisonError::into_inner).remove(label);
+        }
     }
 }
 
@@ -222,5 +234,15 @@ mod tests {
         assert!(pkcs1_of(key.pkcs8_der()).len() < key.pkcs8_der().len());
         assert_eq!(key.jwk_parts().1, "AQAB");
         assert_eq!(format!("{key:?}"), "RsaKey { label: \"onboarding\", .. }");
+    }
+
+    #[tokio::test]
+    async fn a_kept_key_survives_being_forgotten() {
+        for (keys, same) in [(KeySource::kept(), true), (KeySource::fresh(), false)] {
+            let first = keys.rsa("l", Bits::Rsa2048).await.unwrap();
+            keys.forget("l");
+            let second = keys.rsa("l", Bits::Rsa2048).await.unwrap();
+            assert_eq!(Arc::ptr_eq(&first, &second), same);
+        }
     }
 }

@@ -328,7 +328,9 @@ pub(crate) fn start_process(
     teller: Teller,
     clock: &Clock,
 ) -> std::io::Result<Process> {
-    let starting = Arc::new(std::sync::Mutex::new(Some(clock.busy())));
+    // A task says itself when it is busy.
+    let child = matches!(spec.program, super::process::Program::File(..));
+    let starting = Arc::new(std::sync::Mutex::new(child.then(|| clock.busy())));
     let settled = {
         let starting = starting.clone();
         move || drop(starting.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take())
@@ -350,10 +352,12 @@ pub(crate) fn start_process(
             settled();
         },
     )?;
-    tokio::spawn(async move {
-        timer.wall_sleep(FIRST_WORD).await;
-        silent();
-    });
+    if child {
+        tokio::spawn(async move {
+            timer.wall_sleep(FIRST_WORD).await;
+            silent();
+        });
+    }
     Ok(process)
 }
 

@@ -31,6 +31,7 @@ mod process;
 mod start;
 mod status;
 mod sync;
+mod task;
 #[cfg(test)]
 mod tests;
 mod volumes;
@@ -61,6 +62,7 @@ pub use self::config::{KubeletConfig, NodeSpec};
 pub use self::logs::{LIFE_LIMIT, LogError, LogOptions, Logs};
 pub(crate) use self::node::Nodes;
 pub use self::process::PARENT_PIPE;
+pub use self::task::{Task, TaskContext, TaskOutput};
 pub use self::workload::{
     ContainerImage, ImageResolver, LIFE_ANNOTATION, Script, Workload, parse_program, programs,
 };

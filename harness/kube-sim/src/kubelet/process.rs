@@ -15,19 +15,28 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 
+use super::task::{self, Task};
+
 /// Set to `1` for a child whose standard input reports the parent's end.
 pub const PARENT_PIPE: &str = "DRYARC_PARENT_PIPE";
 
 /// A line longer than this is logged in parts, as the container runtime interface does (16 KiB).
 const LINE_LIMIT: usize = 16 * 1024;
 
+/// A program.
+#[derive(Debug, Clone)]
+pub(crate) enum Program {
+    /// A file of this machine, and its arguments without its name.
+    File(PathBuf, Vec<String>),
+    /// A function of this process.
+    Task(Task),
+}
+
 /// What to start.
 #[derive(Debug, Clone)]
 pub(crate) struct ProcessSpec {
     /// The program.
-    pub(crate) program: PathBuf,
-    /// Its arguments, without its name.
-    pub(crate) args: Vec<String>,
+    pub(crate) program: Program,
     /// Its whole environment; nothing is inherited.
     pub(crate) env: Vec<(String, String)>,
     /// Where it starts.
@@ -61,9 +70,13 @@ impl From<ExitStatus> for Exit {
 
 /// A running child. Dropping it kills its process group.
 #[derive(Debug)]
-pub(crate) struct Process {
-    /// `None` once the child was reaped: its number may belong to somebody else then.
-    group: Arc<Mutex<Option<Pid>>>,
+pub(crate) struct Process(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    /// The process group; `None` once the child was reaped: its number may belong to somebody else then.
+    Child(Arc<Mutex<Option<Pid>>>),
+    Task(task::Running),
 }
 
 impl Process {
@@ -76,8 +89,14 @@ impl Process {
         on_line: impl Fn(Output, &[u8]) + Send + Sync + 'static,
         on_exit: impl FnOnce(Exit) + Send + 'static,
     ) -> io::Result<Self> {
-        let mut child = Command::new(&spec.program)
-            .args(&spec.args)
+        let (program, args) = match &spec.program {
+            Program::File(program, args) => (program, args),
+            Program::Task(task) => {
+                return Ok(Self(Kind::Task(task.start(spec.env.clone(), on_line, on_exit))));
+            }
+        };
+        let mut child = Command::new(program)
+            .args(args)
             .env_clear()
             .envs(spec.env.iter().map(|(name, value)| (name, value)))
             .env(PARENT_PIPE, "1")
@@ -105,12 +124,18 @@ impl Process {
                 on_exit(exit);
             }
         });
-        Ok(Self { group })
+        Ok(Self(Kind::Child(group)))
     }
 
-    /// Sends a signal to the whole group; nothing happens when it is gone.
+    /// Sends a signal to the whole group; nothing happens when it is gone. A task knows two: `KILL`, and others, which ask
+    /// it to end.
     pub(crate) fn signal(&self, signal: Signal) {
-        if let Some(pid) = *self.group.lock().unwrap_or_else(PoisonError::into_inner) {
+        let group = match &self.0 {
+            Kind::Child(group) => group,
+            Kind::Task(task) if signal == Signal::KILL => return task.kill(),
+            Kind::Task(task) => return task.ask(),
+        };
+        if let Some(pid) = *group.lock().unwrap_or_else(PoisonError::into_inner) {
             // The group may be gone already, which is what the signal was for.
             let _ = kill_process_group(pid, signal);
         }
@@ -167,8 +192,7 @@ mod tests {
 
     fn shell(script: &str) -> ProcessSpec {
         ProcessSpec {
-            program: "/bin/sh".into(),
-            args: vec!["-c".into(), script.into()],
+            program: Program::File("/bin/sh".into(), vec!["-c".into(), script.into()]),
             env: vec![("GREETING".into(), "hello".into())],
             dir: std::env::temp_dir(),
         }

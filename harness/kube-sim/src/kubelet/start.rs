@@ -18,7 +18,7 @@ use super::image;
 use super::live::Backing;
 use super::pod::Worker;
 use super::probes::{Place, Probe, ProbeKind, free_ports, wanted_ports};
-use super::process::ProcessSpec;
+use super::process::{ProcessSpec, Program};
 use super::workload::{ContainerImage, Life, Script, Workload};
 use super::{Kubelet, PATH};
 use crate::controllers::events::Level;
@@ -101,7 +101,7 @@ impl Kubelet {
             |message: String| Obstacle::Wait("CreateContainerConfigError".into(), message, Next::Done);
         let own = match &workload {
             Workload::Process { env, .. } => env.as_slice(),
-            Workload::Scripted(_) => &[],
+            Workload::Task(_) | Workload::Scripted(_) => &[],
         };
         let environment = self.environment(pod, spec, worker, own).map_err(|message| {
             self.container_event(pod, spec, Level::Warning, "Failed", &format!("Error: {message}"));
@@ -154,21 +154,26 @@ impl Kubelet {
                 log,
             };
         } else {
-            match workload {
-                Workload::Scripted(mut script) => {
+            let program = match workload {
+                Workload::Process { program, args, .. } => Ok(Program::File(program, args)),
+                Workload::Task(task) => Ok(Program::Task(task)),
+                Workload::Scripted(script) => Err(script),
+            };
+            match program {
+                Err(mut script) => {
                     if twist.never_ready {
                         script.ready_after = std::time::Duration::MAX;
                     }
                     run.ready = false;
                     run.body = Body::Script { script, written: 0, log };
                 }
-                Workload::Process { program, args, .. } => {
+                Ok(program) => {
                     let teller = self.teller(worker, title, container.lives);
                     let probes = Probe::all(spec);
                     let started = free_ports(&wanted_ports(spec, &probes)).and_then(|ports| {
                         let env = with_ports(environment, root, &ports);
                         let dir = root.to_path_buf();
-                        let process = ProcessSpec { program, args, env: env.clone(), dir: dir.clone() };
+                        let process = ProcessSpec { program, env: env.clone(), dir: dir.clone() };
                         let process = start_process(&process, log, teller.clone(), self.store.clock())?;
                         Ok((process, Backing::Process { env, dir, ports }))
                     });

@@ -1,4 +1,4 @@
-//! What stands behind an image: a program of this machine, or a scripted life.
+//! What stands behind an image: a program of this machine, a function of this process, or a scripted life.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::task::Task;
 use crate::controllers::objects::annotation;
 
 /// Pod annotation that gives containers of unknown images a life: one of the names of [`Life`]. The form
@@ -38,6 +39,8 @@ pub enum Workload {
         /// What the image sets; the container's own `env` goes over it.
         env: Vec<(String, String)>,
     },
+    /// Runs a function of this process.
+    Task(Task),
     /// Follows a script.
     Scripted(Script),
 }

@@ -1,0 +1,234 @@
+//! Where a scenario is performed: a world of its own, and the ways into it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_agent_sim::kube_client::from_kubeconfig;
+use mock_arm::profile::{Principal, Profile, Registration, RoleGrant};
+use serde_json::Value;
+use sim_core::clock::{Clock, Mode};
+use sim_core::faults::{Effect, Hook, Matcher, Rule};
+use sim_core::keys::KeySource;
+use sim_core::net::{Net, roots_from_pem};
+use sim_core::seed::Seed;
+use tempfile::TempDir;
+
+use super::super::model::{NetworkSpec, Scenario};
+use super::super::step::Who;
+use crate::clusters::RealOptions;
+use crate::driver::{
+    Azure, AzureConfig, Cluster, Credentials, Driver, Endpoints, Event, KEY_LABEL, Pace, StageState,
+};
+use crate::images::Agents;
+use crate::state::WorldName;
+use crate::world::{Backend, Listen, World, WorldConfig, reached};
+
+/// The principal by which expectations are looked up. It may do everything and never goes wrong.
+pub(super) const OBSERVER: &str = "dryarc-observer";
+
+/// Providers that onboarding needs.
+const NEEDED: [&str; 2] = ["Microsoft.Kubernetes", "Microsoft.KubernetesConfiguration"];
+
+/// What was said while a step was performed.
+pub(super) type Said = Arc<Mutex<Vec<Event>>>;
+
+/// A scenario's world, with its clients.
+pub(super) struct Theatre {
+    pub(super) world: World,
+    pub(super) profile: Arc<Profile>,
+    pub(super) clock: Clock,
+    pub(super) pace: Pace,
+    net: Net,
+    keys: KeySource,
+    seed: Seed,
+    said: Said,
+    /// Azure, for expectations.
+    pub(super) observer: Azure,
+    /// The cluster, as its administrator sees it.
+    pub(super) cluster: Cluster,
+    /// Gone last.
+    _folder: TempDir,
+}
+
+impl Theatre {
+    /// Starts the world of a scenario.
+    pub(super) async fn open(scenario: &Scenario, seed: Seed, keys: &KeySource) -> Result<Self, String> {
+        let unusable = |error: &dyn std::fmt::Display| format!("the world could not be started: {error}");
+        let folder = tempfile::Builder::new()
+            .prefix("dryarc-scenario-")
+            .tempdir()
+            .map_err(|error| unusable(&error))?;
+        let config = WorldConfig {
+            name: WorldName::temporary("scenario", std::process::id()),
+            mode: Mode::Instant,
+            seed,
+            cloud: cloud(scenario),
+            allow: Vec::new(),
+            names: Vec::new(),
+            upstream: None,
+            onboarding_keys: vec![KEY_LABEL.into()],
+            listen: Listen::default(),
+            backend: Backend::Embedded,
+            real: RealOptions::default(),
+            outer: crate::client_env::OuterEnv::default(),
+            dir: folder.path().into(),
+            agents: Agents::Tasks,
+            nodes: scenario.world.nodes.clone(),
+            start: Some(scenario.world.start),
+            keys: keys.clone(),
+        };
+        let world = Box::pin(World::start(config)).await.map_err(|error| unusable(&error))?;
+        let clock = world.clock().clone();
+        let roots = roots_from_pem(world.authority().pem()).map_err(|error| unusable(&error))?;
+        let net = Net::builder().roots(roots).egress(Some(reached(world.gateway().addr()))).build();
+        let net = net.map_err(|error| unusable(&error))?;
+        let kube = from_kubeconfig(&net, &world.cluster().kubeconfig(), None);
+        let kube = kube.map_err(|error| unusable(&error))?;
+        let profile = world.cloud().world().profile.clone();
+        let credentials = credentials(&profile, profile.principals.iter().find(|one| one.name == OBSERVER));
+        let config = azure_config(&net, &clock, seed, credentials);
+        for rule in network_rules(&scenario.network).chain(scenario.faults.iter().cloned()) {
+            world.faults().add(rule);
+        }
+        clock.quiet().await;
+        Ok(Self {
+            profile,
+            pace: Pace::new(clock.clone()),
+            net,
+            keys: keys.clone(),
+            seed,
+            said: Said::default(),
+            observer: Azure::new(config),
+            cluster: Cluster::new(kube),
+            clock,
+            world,
+            _folder: folder,
+        })
+    }
+
+    /// Ends the world.
+    pub(super) async fn close(self) {
+        // An embedded cluster has nothing that could not be undone.
+        let _ = self.world.shutdown().await;
+    }
+
+    /// Azure, as somebody sees it.
+    pub(super) fn azure(&self, who: Option<&Who>) -> Result<Azure, String> {
+        let named = who.and_then(|who| who.principal.as_deref());
+        let principal = match named {
+            None => self.profile.principals.first(),
+            Some(name) => {
+                let found = self.profile.principals.iter().find(|one| one.name == name);
+                Some(found.ok_or_else(|| format!("the world has no service principal '{name}'"))?)
+            }
+        };
+        let mut credentials = credentials(&self.profile, principal);
+        if let Some(who) = who {
+            credentials.client_secret = who.secret.clone().unwrap_or(credentials.client_secret);
+            credentials.tenant = who.tenant.clone().unwrap_or(credentials.tenant);
+        }
+        Ok(Azure::new(azure_config(&self.net, &self.clock, self.seed, credentials)))
+    }
+
+    /// The driver for the cluster behind a kubeconfig.
+    pub(super) fn driver(&self, azure: Azure, kubeconfig: &str) -> Result<Driver, String> {
+        let kube = from_kubeconfig(&self.net, kubeconfig, None)
+            .map_err(|error| format!("the kubeconfig cannot be used: {error}"))?;
+        let said = self.said.clone();
+        let reporter = Arc::new(move |event: &Event| {
+            said.lock().unwrap_or_else(PoisonError::into_inner).push(event.clone());
+        });
+        Ok(Driver::new(azure, kube, self.clock.clone(), self.keys.clone(), reporter))
+    }
+
+    /// Warnings and results that were said since the last call.
+    pub(super) fn take_said(&self) -> Vec<String> {
+        let events = std::mem::take(&mut *self.said.lock().unwrap_or_else(PoisonError::into_inner));
+        let told = |event: &Event| matches!(event.state, StageState::Warning | StageState::Done);
+        events.into_iter().filter(told).map(|event| event.text).collect()
+    }
+
+    /// Puts what a text names in its place.
+    pub(super) fn filled(&self, text: &str) -> String {
+        if !text.contains('{') {
+            return text.to_owned();
+        }
+        let first = self.profile.principals.first();
+        let (group, cluster) = (super::super::step::GROUP, super::super::step::CLUSTER);
+        let subscription = self.profile.subscriptions.first().map_or_else(String::new, |s| s.id.to_string());
+        [
+            ("{subscription}", subscription),
+            ("{tenant}", self.profile.tenant.id.to_string()),
+            ("{group}", group.to_owned()),
+            ("{cluster}", self.observer.cluster_id(group, cluster)),
+            ("{principal}", first.map_or_else(String::new, |one| one.object_id.to_string())),
+            ("{client}", first.map_or_else(String::new, |one| one.client_id.to_string())),
+        ]
+        .into_iter()
+        .fold(text.to_owned(), |text, (name, value)| text.replace(name, &value))
+    }
+
+    /// The same in every text of a value.
+    pub(super) fn filled_value(&self, value: &Value) -> Value {
+        match value {
+            Value::String(text) => self.filled(text).into(),
+            Value::Array(all) => all.iter().map(|one| self.filled_value(one)).collect(),
+            Value::Object(map) => {
+                map.iter().map(|(name, one)| (self.filled(name), self.filled_value(one))).collect()
+            }
+            other => other.clone(),
+        }
+    }
+}
+
+fn cloud(scenario: &Scenario) -> Profile {
+    let mut cloud = scenario.world.cloud.clone();
+    if scenario.world.registered {
+        for namespace in NEEDED {
+            let named = cloud.registration.keys().any(|known| known.eq_ignore_ascii_case(namespace));
+            if !named {
+                let registration = Registration { registered: true, ..Registration::default() };
+                cloud.registration.insert(namespace.into(), registration);
+            }
+        }
+    }
+    if cloud.principals.is_empty() {
+        cloud.principals.push(Principal::default());
+    }
+    let owner = RoleGrant { role: "Owner".into(), scope: String::new() };
+    cloud.principals.push(Principal { name: OBSERVER.into(), roles: vec![owner], ..Principal::default() });
+    cloud
+}
+
+fn credentials(profile: &Profile, principal: Option<&Principal>) -> Credentials {
+    let principal = principal.cloned().unwrap_or_default();
+    Credentials {
+        tenant: profile.tenant.id.to_string(),
+        client_id: principal.client_id.to_string(),
+        client_secret: principal.secret,
+        subscription: profile.subscriptions.first().map_or_else(String::new, |one| one.id.to_string()),
+    }
+}
+
+fn azure_config(net: &Net, clock: &Clock, seed: Seed, credentials: Credentials) -> AzureConfig {
+    AzureConfig {
+        credentials,
+        endpoints: Endpoints::default(),
+        net: net.clone(),
+        clock: clock.clone(),
+        correlation: seed.uuid("scenario/correlation").to_string(),
+    }
+}
+
+fn network_rules(network: &NetworkSpec) -> impl Iterator<Item = Rule> {
+    let rule = |kind: &str, host: &String, effect: Effect| Rule {
+        id: format!("{kind}:{host}"),
+        hook: Hook::Wire,
+        matcher: Matcher {
+            facts: [("host".to_owned(), host.clone())].into_iter().collect(),
+            ..Matcher::default()
+        },
+        effect,
+    };
+    let blocked = network.blocked.iter().map(move |host| rule("blocked", host, Effect::Refuse));
+    blocked.chain(network.reset.iter().map(move |host| rule("reset", host, Effect::Reset)))
+}
