@@ -27,7 +27,7 @@ mod tests {
     #[test]
     fn every_built_in_scenario_can_be_read_and_has_a_name_of_its_own() {
         let all = built_in().unwrap();
-        assert!(all.len() >= 30, "{} scenarios", all.len());
+        assert!(all.len() >= 40, "{} scenarios", all.len());
         let mut names: Vec<&str> = all.iter().map(|one| one.name.as_str()).collect();
         names.sort_unstable();
         names.dedup();
