@@ -122,6 +122,24 @@ fn the_extension_sends_what_is_recorded() -> Result<Completion, Failed> {
     Err(format!("recorded:\n{}\nsent:\n{}", recorded.join("\n"), sent.join("\n")).into())
 }
 
+/// The whole tour, performed by the real Azure CLI.
+fn the_quickstart_comes_true_with_the_real_cli() -> Result<Completion, Failed> {
+    let (Some(az), Some(_)) = (Client::Connectedk8s.find(), Client::Kubectl.find()) else {
+        let names = [Client::Connectedk8s.name(), Client::Kubectl.name()].join(" and ");
+        return Ok(Completion::ignored_with(format!("{names} are not all installed")));
+    };
+    let sandbox = sandbox(&[&az])?;
+    let ran = sandbox.run(["quickstart", "--driver", "az", "--seed", "1", "--output", "json"])?;
+    let report: serde_json::Value = serde_json::from_str(&ran.stdout)
+        .map_err(|error| format!("{error}\n{}\n{}", ran.stdout, ran.stderr))?;
+    let steps = report["steps"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let done = steps.iter().filter(|step| step["outcome"] == "done").count();
+    if (ran.code, done) == (0, 8) && sandbox.worlds().is_empty() {
+        return Ok(Completion::Completed);
+    }
+    Err(format!("{done} of {} steps are done\n{report:#}\n{}", steps.len(), ran.stderr).into())
+}
+
 /// Every command of README, one after the other, as somebody who follows it would type them.
 fn every_command_of_the_readme_runs() -> Result<Completion, Failed> {
     let (Some(az), Some(kubectl)) = (Client::Az.find(), Client::Kubectl.find()) else {
@@ -154,6 +172,8 @@ fn main() -> ExitCode {
     });
     let mut charts = charts::trials();
     charts.push(Trial::ignorable_test("connectedk8s::recording", the_extension_sends_what_is_recorded));
+    charts
+        .push(Trial::ignorable_test("connectedk8s::quickstart", the_quickstart_comes_true_with_the_real_cli));
     let readme = Trial::ignorable_test("readme::commands", every_command_of_the_readme_runs);
     libtest_mimic::run(&arguments, trials.chain(charts).chain([readme]).collect()).exit_code()
 }

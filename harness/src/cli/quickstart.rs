@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::json;
 use sim_core::clock::Mode;
 
 use super::output::{Output, show};
 use super::screen::Terminal;
 use super::signals::Signals;
-use super::world_args::WorldArgs;
-use super::{CliError, Context, Exit, detach, extensions, host, output, remote, up};
+use super::world_args::{Planned, WorldArgs};
+use super::{CliError, Context, Exit, detach, doctor, extensions, host, output, remote, up};
+use crate::client_env::ClientEnv;
 use crate::driver::{Endpoints, KEY_LABEL};
-use crate::quickstart::{self, Report, Target, TourOptions};
+use crate::quickstart::{self, Report, Shell, Target, TourOptions};
 use crate::state::{StateError, WorldName};
 use crate::world::{DEFAULT_SPEED, Hosted, at_speed};
 
@@ -23,6 +24,7 @@ Examples:
   dryarc quickstart
   dryarc quickstart --speed 60               slow enough to read along
   dryarc quickstart --keep                   leave the world up, for `dryarc exec` and `dryarc down`
+  dryarc quickstart --driver az              with the real Azure CLI, helm and kubectl
   dryarc quickstart --cluster kind           on a real cluster that kind makes, deleted afterwards
   dryarc quickstart --seed 7 --output json   one report of the steps")]
 pub(super) struct Quickstart {
@@ -31,6 +33,9 @@ pub(super) struct Quickstart {
     keep: bool,
     #[arg(long, hide = true)]
     in_background: bool,
+    /// Who performs the steps: dryarc itself, or the commands as they are shown, with the Azure CLI, helm and kubectl of this machine
+    #[arg(long, value_enum, default_value = "native", value_name = "WHO")]
+    driver: Who,
     /// The form of the output
     #[arg(long, short, value_enum, default_value = "table", value_name = "FORM")]
     output: Output,
@@ -38,8 +43,20 @@ pub(super) struct Quickstart {
     world: WorldArgs,
 }
 
+/// Who performs the steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Who {
+    /// dryarc itself, which needs nothing else
+    Native,
+    /// The real Azure CLI
+    Az,
+}
+
 impl Quickstart {
     pub(super) async fn run(self, context: &Context, signals: &mut Signals) -> Result<Exit, CliError> {
+        if self.driver == Who::Az {
+            doctor::require_az(&context.outer).await?;
+        }
         if self.keep && !self.in_background {
             return self.start_in_background(context, signals).await;
         }
@@ -79,11 +96,10 @@ impl Quickstart {
             (None, true) => WorldName::default(),
             (None, false) => WorldName::temporary("quickstart", std::process::id()),
         };
-        let mut planned = self.world.plan(context, name, Mode::Instant)?;
-        planned.config.onboarding_keys = vec![KEY_LABEL.into()];
+        let planned = self.plan(context, name)?;
         let hosted = host::start(context, planned, !self.keep, signals).await?;
         let toured = tokio::select! {
-            toured = Box::pin(self.tour(&hosted)) => toured,
+            toured = Box::pin(self.tour(context, &hosted)) => toured,
             asked = signals.next() => Err(asked.error()),
         };
         match toured {
@@ -98,8 +114,23 @@ impl Quickstart {
         }
     }
 
-    async fn tour(&self, hosted: &Hosted) -> Result<(), CliError> {
-        let target = target(hosted)?;
+    fn plan(&self, context: &Context, name: WorldName) -> Result<Planned, CliError> {
+        if self.driver == Who::Native {
+            let mut planned = self.world.plan(context, name, Mode::Instant)?;
+            planned.config.onboarding_keys = vec![KEY_LABEL.into()];
+            return Ok(planned);
+        }
+        let planned = self.world.plan(context, name, Mode::Scaled { speed: DEFAULT_SPEED })?;
+        if matches!(planned.config.mode, Mode::Scaled { .. }) {
+            return Ok(planned);
+        }
+        let what = "the Azure CLI takes its own time, and waits for a clock that moves by itself";
+        Err(CliError::usage(what).next("leave out --clock, or say --speed N"))
+    }
+
+    async fn tour(&self, context: &Context, hosted: &Hosted) -> Result<(), CliError> {
+        let shell = (self.driver == Who::Az).then(|| shell(context, hosted));
+        let target = Target { shell, ..target(hosted)? };
         let screen = Arc::new(Terminal::new(self.output == Output::Table));
         let real = remote::is_real(&hosted.record().facts);
         let options = TourOptions { keep: self.keep, real };
@@ -143,6 +174,13 @@ async fn collected(hosted: &Hosted, error: CliError) -> CliError {
     }
 }
 
+/// A shell in the world.
+fn shell(context: &Context, hosted: &Hosted) -> Shell {
+    let env = ClientEnv::build(hosted.record(), context.home.path(), &context.outer);
+    let variables = env.variables().iter().map(|variable| (variable.name.clone(), variable.value.clone()));
+    Shell { variables: variables.collect(), folder: hosted.record().facts.home() }
+}
+
 /// The world as its clients see it.
 fn target(hosted: &Hosted) -> Result<Target, CliError> {
     let facts = &hosted.record().facts;
@@ -155,6 +193,7 @@ fn target(hosted: &Hosted) -> Result<Target, CliError> {
         keys: hosted.world().keys().clone(),
         seed: facts.seed,
         correlation: hosted.world().seed().uuid("quickstart/correlation").to_string(),
+        shell: None,
     })
 }
 

@@ -3,12 +3,16 @@
 //! Each step names the `az` or `kubectl` command that it stands for, does what that command does (through
 //! [`crate::driver`], HTTP and Kubernetes clients only), prints the result in the page's own form, and fails with a reason
 //! when what the page promises does not come true. The page's "Helm release deployment succeeded" is not printed, because
-//! no helm runs.
+//! no helm runs. With a [`Shell`], the commands themselves are run, by the real Azure CLI, helm and kubectl.
 
 mod az_table;
+mod by_az;
 mod kubectl_table;
 mod page;
+mod plan;
+mod promises;
 mod report;
+mod shell;
 mod steps;
 mod tour;
 
@@ -24,6 +28,7 @@ pub use az_table::az_table;
 pub use kubectl_table::kubectl_table;
 pub use page::page_reply;
 pub use report::{Outcome, Report, StepReport};
+pub use shell::Shell;
 pub use tour::run;
 
 /// A running world, as its clients see it.
@@ -45,6 +50,8 @@ pub struct Target {
     pub seed: u64,
     /// Joins the tour's requests in the journal.
     pub correlation: String,
+    /// Runs the steps' commands, with the real Azure CLI, helm and kubectl; without it, the driver does what they do.
+    pub shell: Option<Shell>,
 }
 
 impl fmt::Debug for Target {

@@ -1,4 +1,4 @@
-//! The steps of the page, and what must come true in each.
+//! What the native driver does for each step of the page.
 
 use std::time::Duration;
 
@@ -8,58 +8,54 @@ use serde_json::{Value, json};
 
 use super::TourOptions;
 use super::az_table::az_table;
-use super::kubectl_table::{kubectl_table, records};
-use super::page::{AGENTS, CLUSTER, GROUP, LOCATION, PROVIDERS, group_of, page_reply};
+use super::kubectl_table::kubectl_table;
+use super::page::{CLUSTER, GROUP, LOCATION, PROVIDERS, group_of, page_reply};
+use super::plan::{Task, plan};
+use super::promises::{check_deployments, check_pods, expect, has_reported, knows_expiry, text};
 use super::report::StepReport;
-use super::tour::{Performed, Step, Tour};
+use super::tour::{Performed, Tour};
 use crate::driver::{ApiVersion, Limit, OffboardOptions, OnboardOptions};
 
 /// The page: registration takes up to 10 minutes.
 const REGISTRATION_LIMIT: Duration = Duration::from_secs(600);
 /// The page: metadata appears within 5 to 10 minutes.
-const METADATA_LIMIT: Duration = Duration::from_secs(600);
+pub(super) const METADATA_LIMIT: Duration = Duration::from_secs(600);
 /// How often the metadata is looked at (world time).
 const METADATA_POLL: Duration = Duration::from_secs(10);
 
-const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/azure-arc/deployments";
-const PODS: &str = "/api/v1/namespaces/azure-arc/pods";
+pub(super) const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/azure-arc/deployments";
+pub(super) const PODS: &str = "/api/v1/namespaces/azure-arc/pods";
 
-fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
-    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
-}
-
-fn step(number: u32, title: &'static str, commands: Vec<String>) -> Step {
-    Step { number, title, commands, on_page: true }
-}
-
-/// Fails with `reason` unless `holds`.
-fn expect(holds: bool, reason: impl FnOnce() -> String) -> Result<(), String> {
-    if holds { Ok(()) } else { Err(reason()) }
-}
-
-fn failed(what: &str) -> impl Fn(crate::driver::AzureError) -> String {
+pub(super) fn failed(what: &str) -> impl Fn(crate::driver::AzureError) -> String {
     move |error| format!("{what}: {error}\n  where: {}\n  next:  {}", error.place(), error.next())
 }
 
 impl Tour {
     pub(super) async fn walk(&self, options: TourOptions, steps: &mut Vec<StepReport>) {
-        let skip = options.keep.then_some("the world is kept");
-        self.perform(steps, registration_step(), None, self.register()).await;
-        let command = format!("az group create --name {GROUP} --location {LOCATION} --output table");
-        self.perform(steps, step(2, "Create a resource group", vec![command]), None, self.create_group())
-            .await;
-        let command = format!("az connectedk8s connect --name {CLUSTER} --resource-group {GROUP}");
-        let connecting = step(3, "Connect the Kubernetes cluster", vec![command]);
-        self.perform(steps, connecting, None, Box::pin(self.connect())).await;
-        let command = format!("az connectedk8s list --resource-group {GROUP} --output table");
-        self.perform(steps, step(4, "Verify the connection", vec![command]), None, self.list()).await;
-        let command = "kubectl get deployments,pods -n azure-arc".to_owned();
-        self.perform(steps, step(5, "View the Azure Arc agents", vec![command]), None, self.agents()).await;
-        self.perform(steps, metadata_step(), None, self.metadata()).await;
-        let command = format!("az connectedk8s delete --name {CLUSTER} --resource-group {GROUP} --yes");
-        let disconnecting = step(7, "Clean up: delete the connected cluster", vec![command]);
-        self.perform(steps, disconnecting, skip, Box::pin(self.disconnect())).await;
-        self.perform(steps, clean_up_step(), skip, self.clean_up()).await;
+        for (task, step) in plan() {
+            let kept = options.keep && matches!(task, Task::Disconnect | Task::CleanUp);
+            let commands = step.commands.clone();
+            let work = async {
+                match &self.shell {
+                    Some(shell) => Box::pin(self.by_az(shell, task, &commands)).await,
+                    None => self.natively(task).await,
+                }
+            };
+            self.perform(steps, step, kept.then_some("the world is kept"), work).await;
+        }
+    }
+
+    async fn natively(&self, task: Task) -> Performed {
+        match task {
+            Task::Register => self.register().await,
+            Task::Group => self.create_group().await,
+            Task::Connect => Box::pin(self.connect()).await,
+            Task::List => self.list().await,
+            Task::Agents => self.agents().await,
+            Task::Metadata => self.metadata().await,
+            Task::Disconnect => Box::pin(self.disconnect()).await,
+            Task::CleanUp => self.clean_up().await,
+        }
     }
 
     async fn register(&self) -> Performed {
@@ -69,13 +65,19 @@ impl Tour {
         }
         self.screen.show(&providers_table(&self.providers().await?));
         self.screen.show("\n");
+        let providers = self.registered().await?;
+        self.screen.show(&providers_table(&providers));
+        Ok(json!(providers.iter().map(registration).collect::<Vec<_>>()))
+    }
+
+    /// Waits until every provider is registered; returns them.
+    pub(super) async fn registered(&self) -> Result<Vec<Value>, String> {
         let limit = self.pace.limit(REGISTRATION_LIMIT);
         loop {
             let providers = self.providers().await?;
             let state = |provider: &Value| text(provider, "/registrationState").to_owned();
             if providers.iter().all(|provider| state(provider) == "Registered") {
-                self.screen.show(&providers_table(&providers));
-                return Ok(json!(providers.iter().map(registration).collect::<Vec<_>>()));
+                return Ok(providers);
             }
             let states: Vec<String> = providers
                 .iter()
@@ -155,16 +157,7 @@ impl Tour {
 
     async fn metadata(&self) -> Performed {
         let limit = self.pace.limit(METADATA_LIMIT);
-        let first = self.wait_for_cluster("the first report of the agents", &limit, |cluster| {
-            let has = |key: &str| {
-                cluster.pointer(&format!("/properties/{key}")).is_some_and(|value| !value.is_null())
-            };
-            text(cluster, "/properties/connectivityStatus") == "Connected"
-                && ["kubernetesVersion", "agentVersion", "totalNodeCount", "totalCoreCount"]
-                    .into_iter()
-                    .all(has)
-        });
-        let first = first.await?;
+        let first = self.wait_for_cluster("the first report of the agents", &limit, has_reported).await?;
         let property = |cluster: &Value, key: &str| {
             cluster.pointer(&format!("/properties/{key}")).cloned().unwrap_or_default()
         };
@@ -177,10 +170,8 @@ impl Tour {
         ];
         let row = columns.map(|(_, key)| property(&first, key)).to_vec();
         self.screen.show(&az_table(&columns.map(|(header, _)| header), &[row]));
-        let second = self.wait_for_cluster("the expiry of the identity certificate", &limit, |cluster| {
-            !text(cluster, "/properties/managedIdentityCertificateExpirationTime").is_empty()
-        });
-        let second = second.await?;
+        let second =
+            self.wait_for_cluster("the expiry of the identity certificate", &limit, knows_expiry).await?;
         let columns = [
             ("LastSeen", "lastConnectivityTime"),
             ("CertificateExpires", "managedIdentityCertificateExpirationTime"),
@@ -197,7 +188,7 @@ impl Tour {
         Ok(page_reply(&second))
     }
 
-    async fn wait_for_cluster(
+    pub(super) async fn wait_for_cluster(
         &self,
         what: &str,
         limit: &Limit,
@@ -225,9 +216,7 @@ impl Tour {
         let offboarded = self.driver.offboard(&options).await.map_err(|error| error.to_string())?;
         expect(offboarded.agents, || "there were no agents to remove".into())?;
         expect(offboarded.clean, || "namespace azure-arc is still terminating".into())?;
-        let left = self.azure.clusters(Some(GROUP)).await;
-        let left = left.map_err(failed("the connected clusters could not be listed"))?;
-        expect(left.is_empty(), || format!("{} connected clusters are left in {GROUP}", left.len()))?;
+        self.nothing_connected(Some(GROUP)).await?;
         self.screen.show(&format!("{CLUSTER} is deleted; namespace azure-arc is gone.\n"));
         Ok(json!({ "deleted": CLUSTER }))
     }
@@ -239,17 +228,22 @@ impl Tour {
         let exists =
             self.azure.group_exists(GROUP).await.map_err(failed("the group could not be checked"))?;
         expect(!exists, || format!("resource group {GROUP} still exists"))?;
-        let clusters = self.azure.clusters(None).await;
-        let clusters = clusters.map_err(failed("the connected clusters could not be listed"))?;
-        expect(clusters.is_empty(), || format!("{} connected clusters are left", clusters.len()))?;
+        self.nothing_connected(None).await?;
         let left = self.left_in_cluster().await?;
         expect(left.is_empty(), || format!("left in the cluster: {}", left.join(", ")))?;
         self.screen.show("false\n[]\nNothing is left, neither in the cloud nor in the cluster.\n");
         Ok(json!({ "groupExists": false, "connectedClusters": [], "leftInCluster": [] }))
     }
 
+    /// Fails when there are connected clusters, in a group or anywhere.
+    pub(super) async fn nothing_connected(&self, group: Option<&str>) -> Result<(), String> {
+        let clusters = self.azure.clusters(group).await;
+        let clusters = clusters.map_err(failed("the connected clusters could not be listed"))?;
+        expect(clusters.is_empty(), || format!("{} connected clusters are left", clusters.len()))
+    }
+
     /// Objects of the agents that are still in the cluster. Definitions stay, as helm leaves them.
-    async fn left_in_cluster(&self) -> Result<Vec<String>, String> {
+    pub(super) async fn left_in_cluster(&self) -> Result<Vec<String>, String> {
         let subscription = &self.azure.credentials().subscription;
         let settings =
             AgentSettings::new(subscription, GROUP, CLUSTER, &LOCATION.to_lowercase(), &self.tenant);
@@ -261,35 +255,6 @@ impl Tour {
             }
         }
         Ok(left)
-    }
-}
-
-fn registration_step() -> Step {
-    let register = PROVIDERS.map(|namespace| format!("az provider register --namespace {namespace}"));
-    let show = PROVIDERS.map(|namespace| format!("az provider show -n {namespace} -o table"));
-    step(1, "Register the resource providers", register.into_iter().chain(show).collect())
-}
-
-fn metadata_step() -> Step {
-    let show = format!("az connectedk8s show --name {CLUSTER} --resource-group {GROUP} --output table");
-    let status = "{Status:connectivityStatus, Kubernetes:kubernetesVersion, Agents:agentVersion, Nodes:totalNodeCount, Cores:totalCoreCount}";
-    let expiry =
-        "{LastSeen:lastConnectivityTime, CertificateExpires:managedIdentityCertificateExpirationTime}";
-    let commands = [status, expiry].map(|query| format!("{show} --query \"{query}\""));
-    step(6, "Watch the cluster's metadata arrive", commands.to_vec())
-}
-
-fn clean_up_step() -> Step {
-    let commands = vec![
-        format!("az group delete --name {GROUP} --yes"),
-        format!("az group exists --name {GROUP}"),
-        "az connectedk8s list".into(),
-    ];
-    Step {
-        number: 8,
-        title: "Delete the resource group, and see that nothing is left",
-        commands,
-        on_page: false,
     }
 }
 
@@ -310,64 +275,4 @@ fn providers_table(providers: &[Value]) -> String {
     };
     let rows: Vec<Vec<Value>> = providers.iter().map(row).collect();
     az_table(&["Namespace", "RegistrationPolicy", "RegistrationState"], &rows)
-}
-
-fn column<'a>(record: &'a [(String, String)], name: &str) -> &'a str {
-    record.iter().find(|(column, _)| column.eq_ignore_ascii_case(name)).map_or("", |(_, cell)| cell)
-}
-
-fn check_deployments(table: &Value) -> Result<(), String> {
-    let found = records(table);
-    for (agent, _) in AGENTS {
-        let ready =
-            found.iter().find(|record| column(record, "Name") == agent).map(|record| column(record, "Ready"));
-        expect(ready == Some("1/1"), || {
-            format!("deployment {agent} is {}, not 1/1", ready.unwrap_or("missing"))
-        })?;
-    }
-    expect(found.len() == AGENTS.len(), || {
-        format!("there are {} deployments, not {}", found.len(), AGENTS.len())
-    })
-}
-
-fn check_pods(table: &Value) -> Result<(), String> {
-    let found = records(table);
-    for (agent, wanted) in AGENTS {
-        // A pod is named after its deployment, its replica set's hash and its own suffix.
-        let own = |record: &&Vec<(String, String)>| {
-            let name = column(record, "Name").rsplitn(3, '-').nth(2);
-            name == Some(agent)
-        };
-        let pod = found.iter().find(own).ok_or_else(|| format!("{agent} has no pod"))?;
-        let (ready, status) = (column(pod, "Ready"), column(pod, "Status"));
-        expect(ready == wanted && status == "Running", || {
-            format!("the pod of {agent} is {status} with READY {ready}, not Running with {wanted}")
-        })?;
-    }
-    expect(found.len() == AGENTS.len(), || format!("there are {} pods, not {}", found.len(), AGENTS.len()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn table(rows: &[[&str; 3]]) -> Value {
-        let rows: Vec<Value> = rows.iter().map(|cells| json!({ "cells": cells })).collect();
-        json!({ "columnDefinitions": [{ "name": "Name" }, { "name": "Ready" }, { "name": "Status" }], "rows": rows })
-    }
-
-    #[test]
-    fn agents_that_are_missing_or_not_ready_fail_the_step() {
-        let names: Vec<String> =
-            AGENTS.iter().map(|(agent, _)| format!("{agent}-7cbd6cb89f-9fdnt")).collect();
-        let mut rows: Vec<[&str; 3]> =
-            AGENTS.iter().zip(&names).map(|((_, ready), name)| [name.as_str(), *ready, "Running"]).collect();
-        check_pods(&table(&rows)).unwrap();
-        rows[3][2] = "Pending";
-        assert!(check_pods(&table(&rows)).unwrap_err().contains("config-agent is Pending"));
-        let mut rows: Vec<[&str; 3]> = AGENTS.iter().map(|(agent, _)| [*agent, "1/1", ""]).collect();
-        check_deployments(&table(&rows)).unwrap();
-        rows.pop();
-        assert!(check_deployments(&table(&rows)).unwrap_err().contains("resource-sync-agent is missing"));
-    }
 }

@@ -11,6 +11,7 @@ use sim_core::clock::{Clock, Stopwatch, span_between};
 use sim_core::keys::Bits;
 
 use super::report::{Outcome, Report, StepReport};
+use super::shell::Shell;
 use super::{Screen, Target, TourOptions};
 use crate::driver::{Azure, AzureConfig, Driver, Event, KEY_LABEL, Pace, StageState};
 
@@ -34,6 +35,8 @@ pub(super) struct Tour {
     pub(super) pace: Pace,
     pub(super) tenant: String,
     pub(super) screen: Arc<dyn Screen>,
+    /// Runs the commands of the steps; without it, the driver does what they do.
+    pub(super) shell: Option<Shell>,
 }
 
 /// A moment in both times.
@@ -112,7 +115,7 @@ impl Tour {
         if options.real {
             (driver, pace) = (driver.of_real_cluster(), pace.of_real_cluster());
         }
-        Ok(Self { azure, driver, pace, clock, tenant, screen })
+        Ok(Self { azure, driver, pace, clock, tenant, screen, shell: target.shell.clone() })
     }
 
     /// Says what is happening, with the world's time.

@@ -7,6 +7,7 @@ mod azure_cli;
 mod finding;
 mod programs;
 mod surroundings;
+mod tour;
 
 use clap::Args;
 use serde_json::json;
@@ -16,6 +17,7 @@ use super::output::{Output, show, table};
 use super::{CliError, Exit, output};
 use crate::client_env::OuterEnv;
 use finding::{Finding, State};
+pub(super) use tour::require as require_az;
 
 /// Say what a world can use on this machine, what each is for, and how to get what is missing
 #[derive(Debug, Args)]
@@ -43,7 +45,10 @@ impl Doctor {
             programs::docker(outer, &clock),
             programs::kind(outer, &clock),
         );
-        findings.extend([az, azure_cli::connectedk8s(outer), kubectl, helm, docker, kind]);
+        let of_tour = [az, azure_cli::connectedk8s(outer), kubectl, helm];
+        let tour = tour::finding(&of_tour);
+        findings.extend(of_tour);
+        findings.extend([docker, kind, tour]);
         show(self.output, &json!(findings), || people(&findings))?;
         let lacking: Vec<&str> = findings.iter().filter(|one| one.lacking()).map(|one| one.name).collect();
         if lacking.is_empty() {
