@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use arc_agent_sim::manifests::{self, Values};
+use arc_agent_sim::manifests::{self, CheckSettings, ProxySettings, Values};
 use libtest_mimic::{Completion, Failed, Trial};
 use serde_json::{Value, json};
 
@@ -103,6 +103,8 @@ pub fn trials() -> Vec<Trial> {
             Trial::ignorable_test(format!("charts::renders_natively::{name}"), test)
         })
         .collect();
+    let checks = || with_helm(checks_render_to_the_native_objects);
+    all.push(Trial::ignorable_test("charts::renders_natively::the_checks", checks));
     let clean = || with_helm(is_clean);
     all.push(Trial::ignorable_test("charts::are_clean", clean));
     all
@@ -132,15 +134,59 @@ fn is_clean(helm: &Path) -> Result<(), Failed> {
 
 fn renders_to_the_native_objects(helm: &Path, extra: &[(&str, &str)]) -> Result<(), Failed> {
     let mut values = json!({});
-    let mut command = Command::new(helm);
-    command.args(["template", manifests::RELEASE]).arg(folder(manifests::CHART));
-    command.args(["--namespace", manifests::RELEASE_NAMESPACE]);
     for (name, value) in USUAL.iter().chain(extra) {
         manifests::set(&mut values, name, value);
+    }
+    let set: Vec<(&str, &str)> = USUAL.iter().chain(extra).copied().collect();
+    let rendered = rendered(helm, [manifests::RELEASE, manifests::CHART], &set)?;
+    same(rendered, manifests::rendered(&Values::with(&values).settings(VERSION)?))
+}
+
+/// The checks before onboarding, without and with a proxy and its certificate.
+fn checks_render_to_the_native_objects(helm: &Path) -> Result<(), Failed> {
+    let proxy = ProxySettings {
+        https: Some("http://u:p@proxy.corp:3128".into()),
+        http: Some("http://proxy.corp:3128".into()),
+        no_proxy: Some("10.0.0.0/16,.svc".into()),
+        certificate: Some("PEM <&>".into()),
+    };
+    let mut set = vec![
+        ("global.location", "westeurope"),
+        ("global.azureCloud", "AZUREPUBLICCLOUD"),
+        ("global.mcrRepository", "mcr.example"),
+        ("global.image.registry", "mcr.example"),
+    ];
+    let mut settings = CheckSettings {
+        location: "westeurope".into(),
+        cloud: "AZUREPUBLICCLOUD".into(),
+        registry: "mcr.example".into(),
+        proxy: ProxySettings::default(),
+    };
+    let names = [manifests::CHECKS_RELEASE, manifests::CHECKS_CHART.0];
+    same(rendered(helm, names, &set)?, manifests::checks(&settings))?;
+    set.extend([
+        ("global.httpsProxy", "http://u:p@proxy.corp:3128"),
+        ("global.httpProxy", "http://proxy.corp:3128"),
+        ("global.noProxy", "10.0.0.0/16,.svc"),
+        ("global.proxyCert", "PEM <&>"),
+    ]);
+    settings.proxy = proxy;
+    same(rendered(helm, names, &set)?, manifests::checks(&settings))
+}
+
+/// What helm makes of a chart.
+fn rendered(helm: &Path, [release, chart]: [&str; 2], set: &[(&str, &str)]) -> Result<Vec<Value>, Failed> {
+    let mut command = Command::new(helm);
+    command.args(["template", release]).arg(folder(chart));
+    command.args(["--namespace", manifests::RELEASE_NAMESPACE]);
+    for (name, value) in set {
         command.args(["--set", &format!("{name}={}", value.replace(',', "\\,"))]);
     }
-    let rendered = by_name(documents(&run(&mut command)?)?);
-    let native = by_name(manifests::rendered(&Values::with(&values).settings(VERSION)?));
+    documents(&run(&mut command)?)
+}
+
+fn same(rendered: Vec<Value>, native: Vec<Value>) -> Result<(), Failed> {
+    let (rendered, native) = (by_name(rendered), by_name(native));
     for (name, object) in &native {
         let found = rendered.get(name).ok_or_else(|| format!("the chart has no {name}"))?;
         if found != object {

@@ -178,7 +178,9 @@ fn the_native_driver_sends_what_the_extension_sends() {
     let sandbox = Sandbox::new(PathBuf::from(env!("CARGO_BIN_EXE_dryarc-under-test"))).unwrap();
     let run = |arguments: &[&str]| sandbox.run(arguments).unwrap().ok();
     run(&["up", "--detach", "--seed", "1", "--speed", "600"]);
-    for namespace in ["Microsoft.Kubernetes", "Microsoft.KubernetesConfiguration"] {
+    for namespace in
+        ["Microsoft.Kubernetes", "Microsoft.KubernetesConfiguration", "Microsoft.ExtendedLocation"]
+    {
         run(&["provider", "set", namespace, "--state", "Registered"]);
     }
     run(&["onboard", "--name", "c", "--resource-group", "g", "--location", "eastus"]);

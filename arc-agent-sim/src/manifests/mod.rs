@@ -6,6 +6,7 @@
 //! `crds`, which Helm installs and never removes. Not modelled: OpenShift's security context constraint, Secrets of
 //! `guard`.
 
+mod checks;
 mod config_map;
 mod crds;
 mod custom;
@@ -20,7 +21,10 @@ mod values;
 
 use serde_json::Value;
 
-pub use release::{CHART, RELEASE, RELEASE_NAMESPACE, owned, template_of};
+pub use checks::{
+    CHECKS_CHART, CHECKS_CONTAINER, CHECKS_JOB, CHECKS_RELEASE, CheckSettings, check_template_of, checks,
+};
+pub use release::{CHART, RELEASE, RELEASE_NAMESPACE, owned, owned_by, template_of};
 pub use secrets::onboarding as onboarding_secret;
 pub use settings::{AgentSettings, Guard, Overrides, ProxySettings};
 pub use values::{Values, ValuesError, set};

@@ -12,13 +12,19 @@ pub const RELEASE_NAMESPACE: &str = "azure-arc-release";
 /// The object with the label and the annotations that Helm puts on what it owns. Without them `helm upgrade` refuses to
 /// take over an object that it finds.
 #[must_use]
-pub fn owned(mut object: Value) -> Value {
+pub fn owned(object: Value) -> Value {
+    owned_by(RELEASE, object)
+}
+
+/// The same for another release in the same namespace.
+#[must_use]
+pub fn owned_by(release: &str, mut object: Value) -> Value {
     let metadata = &mut object["metadata"];
     for (field, entries) in [
         ("labels", json!({ "app.kubernetes.io/managed-by": "Helm" })),
         (
             "annotations",
-            json!({ "meta.helm.sh/release-name": RELEASE, "meta.helm.sh/release-namespace": RELEASE_NAMESPACE }),
+            json!({ "meta.helm.sh/release-name": release, "meta.helm.sh/release-namespace": RELEASE_NAMESPACE }),
         ),
     ] {
         if !metadata[field].is_object() {

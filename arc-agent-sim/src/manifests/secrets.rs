@@ -38,12 +38,17 @@ pub fn onboarding(private_key_pem: &str) -> Value {
 }
 
 fn secret(name: &str, entries: &[(&str, &str)]) -> Value {
+    secret_in(NAMESPACE, name, entries)
+}
+
+/// A Secret with these entries.
+pub(super) fn secret_in(namespace: &str, name: &str, entries: &[(&str, &str)]) -> Value {
     let data: Map<String, Value> =
         entries.iter().map(|(key, value)| ((*key).to_owned(), STANDARD.encode(value).into())).collect();
     json!({
         "apiVersion": "v1",
         "kind": "Secret",
-        "metadata": { "name": name, "namespace": NAMESPACE },
+        "metadata": { "name": name, "namespace": namespace },
         "type": "Opaque",
         "data": data,
     })

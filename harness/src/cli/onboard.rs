@@ -22,7 +22,7 @@ Examples:
   dryarc onboard -n c -g g --proxy-https http://proxy:3128 --proxy-skip-range 10.0.0.0/8,.svc
 
 The resource providers must be registered: `az provider register`, or `dryarc provider set NAMESPACE --state Registered`.
-The options are those of `az connectedk8s connect`.")]
+The options are those of `az connectedk8s connect`; AZURE_LOCAL_DISCONNECTED=true leaves out the checks of the network, as there.")]
 pub(super) struct Onboard {
     /// The name of the resource
     #[arg(long, short)]
@@ -90,7 +90,7 @@ impl Onboard {
                 "note: this world's time stands still; what is waited for comes with `dryarc clock advance 10m`",
             );
         }
-        let options = self.options();
+        let options = self.options(context);
         let keys = KeySource::fresh();
         keys.prefetch(&options.key, Bits::Rsa4096);
         let driver =
@@ -104,8 +104,10 @@ impl Onboard {
         Ok(Exit::Ok)
     }
 
-    fn options(&self) -> OnboardOptions {
+    fn options(&self, context: &Context) -> OnboardOptions {
+        let disconnected = context.outer.get("AZURE_LOCAL_DISCONNECTED");
         OnboardOptions {
+            checks: !disconnected.is_some_and(|value| value.eq_ignore_ascii_case("true")),
             location: self.location.clone(),
             tags: self.tags.iter().cloned().collect(),
             proxy: ProxyOptions {

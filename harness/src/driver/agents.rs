@@ -49,25 +49,31 @@ pub(super) struct Installation {
 }
 
 impl Driver {
-    /// Pulls the agents' chart, as often as the Azure CLI tries it.
-    pub(super) async fn pull_chart(&self, reference: &str) -> Result<Chart, DriverError> {
+    /// Pulls a chart, the agents' or another, as often as the Azure CLI tries it.
+    pub(super) async fn pull_chart(
+        &self,
+        stage: Stage,
+        reference: &str,
+        of_agents: bool,
+    ) -> Result<Chart, DriverError> {
         let mut attempt = 1;
         loop {
-            match helm::pull(self.azure.http(), reference).await {
+            match helm::pull(self.azure.http(), reference, of_agents).await {
                 Ok(chart) => return Ok(chart),
                 Err(_) if attempt < ATTEMPTS => {
                     attempt += 1;
                     self.pace.asked(PAUSE, PAUSE).await;
                 }
                 Err(reason) => {
+                    let chart = reference.rsplit('/').next().and_then(|name| name.split(':').next());
                     let what = format!(
                         "Unable to pull {} helm chart from the registry '{reference}': {reason}",
-                        manifests::CHART
+                        chart.unwrap_or_default()
                     );
                     let next =
                         "check that the registry and its data host can be reached, and that it has this tag";
                     return Err(
-                        DriverError::new(Stage::Chart, Code::CHART_PULL, what, next).at(reference.to_owned())
+                        DriverError::new(stage, Code::CHART_PULL, what, next).at(reference.to_owned())
                     );
                 }
             }
@@ -133,14 +139,18 @@ impl Driver {
 
     /// The newest revision of the agents' release, in whatever namespace it is.
     pub(super) async fn release(&self, stage: Stage) -> Result<Option<Release>, DriverError> {
+        self.release_of(stage, RELEASE).await
+    }
+
+    /// The same for any release.
+    pub(super) async fn release_of(&self, stage: Stage, name: &str) -> Result<Option<Release>, DriverError> {
         let list = self.cluster.get(RELEASES).await.map_err(|error| {
             let summary = "Helm list release failed";
             DriverError::kube(stage, Code::RELEASE_LIST, summary, RELEASES, &error)
         })?;
         let items = list.get("items").and_then(Value::as_array);
-        let ours = |secret: &&Value| {
-            secret.pointer("/metadata/labels/name").and_then(Value::as_str) == Some(RELEASE)
-        };
+        let ours =
+            |secret: &&Value| secret.pointer("/metadata/labels/name").and_then(Value::as_str) == Some(name);
         let releases = items.into_iter().flatten().filter(ours).filter_map(Release::read);
         Ok(releases.max_by_key(Release::version))
     }

@@ -69,6 +69,8 @@ pub struct Endpoints {
     pub login: String,
     /// Audience of resource manager's tokens.
     pub audience: String,
+    /// Microsoft Graph, without a trailing slash.
+    pub graph: String,
 }
 
 impl Default for Endpoints {
@@ -77,6 +79,7 @@ impl Default for Endpoints {
             resource_manager: "https://management.azure.com".into(),
             login: "https://login.microsoftonline.com".into(),
             audience: "https://management.core.windows.net/".into(),
+            graph: "https://graph.microsoft.com".into(),
         }
     }
 }
@@ -346,8 +349,11 @@ impl Azure {
             .header("x-ms-client-request-id", &inner.correlation)
             .header("x-ms-correlation-request-id", &inner.correlation);
         if authorized {
+            let endpoints = &inner.endpoints;
+            let graph = format!("{}/", endpoints.graph);
+            let audience = if url.starts_with(&graph) { &graph } else { &endpoints.audience };
             let token =
-                inner.tokens.get(&inner.http, &inner.clock, &inner.endpoints, &inner.credentials).await?;
+                inner.tokens.get(&inner.http, &inner.clock, endpoints, &inner.credentials, audience).await?;
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));
         }
         let bytes = match body {

@@ -34,6 +34,12 @@ codes! {
     NAMESPACE_GET = "AZK8S0205" "KubernetesNamespaceGetFailed";
     ROLE_BINDING_FORBIDDEN = "AZK8S0207" "ClusterRoleBindingCreateForbidden";
     DATA_PLANE_HEALTH = "AZK8S0300" "DataPlaneHealthCheckFailed";
+    DNS_UNKNOWN = "AZK8S0301" "DnsNxDomain";
+    DNS_TIMEOUT = "AZK8S0302" "DnsTimeout";
+    DNS_FAILURE = "AZK8S0303" "DnsServerFailure";
+    DNS_NO_SERVERS = "AZK8S0304" "DnsNoServersReachable";
+    DNS_COMMUNICATION = "AZK8S0305" "DnsCommunicationsError";
+    OUTBOUND = "AZK8S0306" "OnboardingOutboundConnectivityFailed";
     CERTIFICATE_PULLDOWN = "AZK8S0309" "CertificatePulldownFailed";
     CREATE = "AZK8S0400" "ConnectedClusterCreateFailed";
     DELETE = "AZK8S0402" "ConnectedClusterDeleteFailed";
@@ -51,6 +57,11 @@ codes! {
     TIMEOUT_SCHEDULING = "AZK8S0512" "HelmTimeoutPendingOrUnschedulable";
     TIMEOUT_IMAGE = "AZK8S0513" "HelmTimeoutImagePullFailed";
     TIMEOUT = "AZK8S0514" "HelmTimeout";
+    CHECKS_FAILED = "AZK8S0600" "PrediagnosticsFailed";
+    CHECKS_NOT_RUN = "AZK8S0601" "PrediagnosticsJobExecutionFailed";
+    CHECKS_INCOMPLETE = "AZK8S0603" "PrediagnosticsIncomplete";
+    CHECKS_NOT_SCHEDULED = "AZK8S0604" "PrediagnosticsJobNotScheduled";
+    CHECKS_NOT_COMPLETE = "AZK8S0605" "PrediagnosticsJobNotComplete";
 }
 
 impl fmt::Display for Code {

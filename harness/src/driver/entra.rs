@@ -1,5 +1,6 @@
 //! Access tokens from Entra ID, by a service principal's secret.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use arm_wire::agent::{TokenRefusal, TokenReply};
@@ -17,9 +18,9 @@ use super::azure::{AzureError, Credentials, Endpoints};
 /// How long before its end a token is replaced.
 const MARGIN: Duration = Duration::from_secs(300);
 
-/// Asks for tokens and keeps the last one as long as it is good.
+/// Asks for tokens and keeps the last one of each audience as long as it is good.
 #[derive(Debug, Default)]
-pub(super) struct Tokens(Mutex<Option<Held>>);
+pub(super) struct Tokens(Mutex<HashMap<String, Held>>);
 
 struct Held {
     token: String,
@@ -34,28 +35,29 @@ impl std::fmt::Debug for Held {
 }
 
 impl Tokens {
-    /// A token for the endpoints' audience, good for some minutes of wall time at least.
+    /// A token for an audience, good for some minutes of wall time at least.
     pub(super) async fn get(
         &self,
         http: &HttpClient,
         clock: &Clock,
         endpoints: &Endpoints,
         credentials: &Credentials,
+        audience: &str,
     ) -> Result<String, AzureError> {
         let mut held = self.0.lock().await;
-        if let Some(good) = held.as_ref().filter(|held| clock.wall() < held.until) {
+        if let Some(good) = held.get(audience).filter(|held| clock.wall() < held.until) {
             return Ok(good.token.clone());
         }
-        let reply = request(http, endpoints, credentials).await?;
+        let reply = request(http, endpoints, credentials, audience).await?;
         let life = Duration::from_secs(reply.expires_in);
         let until = later(clock.wall(), life.saturating_sub(MARGIN.min(life / 2)));
-        *held = Some(Held { token: reply.access_token.clone(), until });
+        held.insert(audience.to_owned(), Held { token: reply.access_token.clone(), until });
         Ok(reply.access_token)
     }
 
-    /// Forgets the token, so that the next request asks for another one.
+    /// Forgets the tokens, so that the next request asks for another one.
     pub(super) async fn forget(&self) {
-        *self.0.lock().await = None;
+        self.0.lock().await.clear();
     }
 }
 
@@ -63,9 +65,10 @@ async fn request(
     http: &HttpClient,
     endpoints: &Endpoints,
     credentials: &Credentials,
+    audience: &str,
 ) -> Result<TokenReply, AzureError> {
     let endpoint = token_endpoint(http, endpoints, &credentials.tenant).await?;
-    let scope = format!("{}/.default", endpoints.audience);
+    let scope = format!("{audience}/.default");
     let form = [
         ("client_id", credentials.client_id.as_str()),
         ("client_secret", credentials.client_secret.as_str()),

@@ -2,13 +2,14 @@
 //!
 //! It knows nothing that a client of the real Azure would not know. The stages and their order are those of the Azure
 //! CLI's extension ([`Stage`]); each reports [`Event`]s. Where the CLI runs helm, the driver pulls the chart and keeps the
-//! release itself. Not modelled yet: the pre-onboarding diagnostic job, private link, the Arc gateway, custom locations,
-//! workload identity.
+//! release itself. Not modelled: private link, the Arc gateway, workload identity.
 
 mod agents;
 mod azure;
+mod checks;
 mod cluster;
 mod codes;
+mod custom_locations;
 mod detect;
 mod entra;
 mod error;

@@ -58,7 +58,11 @@ impl Driver {
         check_names(options)?;
         self.check_providers().await?;
         let (proxy, location) = self.prepare(options).await?;
-        let found = self.look_at_cluster(options).await?;
+        let nodes = self.reach_cluster().await?;
+        if options.checks {
+            Box::pin(self.check_cluster(&location, &proxy)).await?;
+        }
+        let found = self.look_at_cluster(options, &nodes).await?;
         self.check_location(&location).await?;
         let entry = match self.find_entry(options).await? {
             (Entry::Again, resource) => return self.write_again(options, &found, resource).await,
@@ -72,18 +76,23 @@ impl Driver {
             put_body(options, &found, &location, &STANDARD.encode(key.public_pkcs1_der()), !proxy.is_empty());
         let resource = self.provision(options, &body).await?;
         let view = self.view(options).await?;
+        let custom_locations = self.custom_locations().await;
         self.begin(Stage::DataPlane);
         self.check_data_plane(&location).await?;
         self.begin(Stage::Settings);
         let helm = self.helm_settings(&resource, &location, &proxy).await?;
-        let known = Known { distribution: &found.distribution, infrastructure: &found.infrastructure };
+        let known = Known {
+            distribution: &found.distribution,
+            infrastructure: &found.infrastructure,
+            custom_locations: custom_locations.as_deref(),
+        };
         let values = chart_values(&helm, &known);
         let settings = agents(&helm, &values).map_err(|reason| {
             let next = "the data plane must name the cluster that it was asked about; look at its journal";
             DriverError::new(Stage::Settings, Code::UNEXPECTED, reason, next)
         })?;
         self.begin(Stage::Chart);
-        let chart = self.pull_chart(&helm.repository_path).await?;
+        let chart = self.pull_chart(Stage::Chart, &helm.repository_path, true).await?;
         self.begin(Stage::Agents);
         self.deliver_key(&key.pkcs1_pem()).await?;
         self.install(&Installation { chart, values, settings }, options).await?;
@@ -155,16 +164,10 @@ impl Driver {
         })
     }
 
-    /// The API server, the nodes, the user's rights.
-    async fn look_at_cluster(&self, options: &OnboardOptions) -> Result<Found, DriverError> {
+    /// The API server and the nodes.
+    async fn reach_cluster(&self) -> Result<Vec<Value>, DriverError> {
         self.begin(Stage::Connectivity);
-        let unreachable = |place: &'static str| {
-            move |error: kube::Error| {
-                let summary = "Unable to verify connectivity to the Kubernetes cluster";
-                DriverError::kube(Stage::Connectivity, Code::KUBERNETES_CONNECTIVITY, summary, place, &error)
-            }
-        };
-        self.cluster.get("/version/").await.map_err(unreachable("GET /version"))?;
+        self.cluster.get("/version/").await.map_err(|error| unreachable("GET /version", &error))?;
         self.begin(Stage::Nodes);
         let nodes = match self.cluster.get("/api/v1/nodes").await {
             Ok(list) => list.get("items").and_then(Value::as_array).cloned().unwrap_or_default(),
@@ -175,25 +178,26 @@ impl Driver {
             }
         };
         if !detect::has_linux(&nodes) {
-            self.report(
-                Stage::Nodes,
-                StageState::Warning,
-                "the cluster has no linux node; the agents need one",
-            );
+            let text = "the cluster has no linux node; the agents need one";
+            self.report(Stage::Nodes, StageState::Warning, text);
         }
+        Ok(nodes)
+    }
+
+    /// The user's rights, and what the cluster is.
+    async fn look_at_cluster(&self, options: &OnboardOptions, nodes: &[Value]) -> Result<Found, DriverError> {
         self.begin(Stage::Permissions);
         let allowed = self.cluster.may("create", "rbac.authorization.k8s.io", "clusterrolebindings").await;
-        let allowed = allowed.map_err(unreachable("POST selfsubjectaccessreviews"))?;
-        if !allowed {
+        if !allowed.map_err(|error| unreachable("POST selfsubjectaccessreviews", &error))? {
             let what = "Your credentials doesn't have permission to create clusterrolebindings on this kubernetes cluster";
             let next = "use a kubeconfig context whose user is a cluster administrator";
             return Err(DriverError::new(Stage::Permissions, Code::ROLE_BINDING_FORBIDDEN, what, next));
         }
         self.begin(Stage::Distribution);
-        let detected = || detect::distribution(&nodes).to_owned();
+        let detected = || detect::distribution(nodes).to_owned();
         Ok(Found {
             distribution: options.distribution.clone().unwrap_or_else(detected),
-            infrastructure: options.infrastructure.clone().unwrap_or_else(|| detect::infrastructure(&nodes)),
+            infrastructure: options.infrastructure.clone().unwrap_or_else(|| detect::infrastructure(nodes)),
         })
     }
 
@@ -371,6 +375,11 @@ impl Driver {
             DriverError::kube(Stage::Namespaces, Code::NAMESPACE_GET, summary, NAMESPACE_PATH, &error)
         })
     }
+}
+
+fn unreachable(place: &'static str, error: &kube::Error) -> DriverError {
+    let summary = "Unable to verify connectivity to the Kubernetes cluster";
+    DriverError::kube(Stage::Connectivity, Code::KUBERNETES_CONNECTIVITY, summary, place, error)
 }
 
 /// The agents' settings that the data plane's answer stands for.

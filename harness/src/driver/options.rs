@@ -56,6 +56,8 @@ pub struct OnboardOptions {
     pub onboarding_timeout: Duration,
     /// `--no-wait`: neither the resource nor the agents are waited for.
     pub no_wait: bool,
+    /// Whether the cluster is checked before anything is written; the Azure CLI leaves it out for `AZURE_LOCAL_DISCONNECTED=true`.
+    pub checks: bool,
     /// Also read the new resource at this API version, at the moment when it is provisioned ([`super::Onboarded::view`]).
     pub view: Option<String>,
     /// The label under which the onboarding key is asked for.
@@ -77,6 +79,7 @@ impl OnboardOptions {
             disable_auto_upgrade: false,
             onboarding_timeout: ONBOARDING_TIMEOUT,
             no_wait: false,
+            checks: true,
             view: None,
             key: KEY_LABEL.into(),
         }

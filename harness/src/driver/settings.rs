@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use arc_agent_sim::manifests;
+use arc_agent_sim::manifests::{self, ProxySettings};
 use arm_wire::agent::{HelmSettings, data_plane_url};
 use http::Method;
 use serde_json::{Value, json};
@@ -70,6 +70,16 @@ impl AgentProxy {
 
     pub(super) fn is_empty(&self) -> bool {
         self.named().next().is_none()
+    }
+
+    /// The same for whoever checks the cluster's network.
+    pub(super) fn given(&self) -> ProxySettings {
+        ProxySettings {
+            https: self.https.clone(),
+            http: self.http.clone(),
+            no_proxy: self.skip_range.clone(),
+            certificate: self.certificate.clone(),
+        }
     }
 
     /// The configuration as it goes to the data plane: names only, values stay here.
@@ -155,6 +165,8 @@ fn data_plane(location: &str, call: &str) -> String {
 pub(super) struct Known<'a> {
     pub(super) distribution: &'a str,
     pub(super) infrastructure: &'a str,
+    /// The object id of the application of custom locations, which switches them on.
+    pub(super) custom_locations: Option<&'a str>,
 }
 
 /// The chart's values as the Azure CLI sets them: its own, then those of the data plane, in order.
@@ -172,6 +184,10 @@ pub(super) fn chart_values(helm: &HelmSettings, known: &Known<'_>) -> Value {
     }
     for (name, value) in &helm.helm_values_content {
         manifests::set(&mut values, name, value);
+    }
+    if let Some(oid) = known.custom_locations {
+        manifests::set(&mut values, "systemDefaultValues.customLocations.enabled", "true");
+        manifests::set(&mut values, "systemDefaultValues.customLocations.oid", oid);
     }
     values
 }
@@ -212,9 +228,10 @@ mod tests {
             ("global.isProxyEnabled", "true"),
             ("global.httpsProxy", "http://proxy.corp:3128"),
         ];
-        let known = Known { distribution: "kind", infrastructure: "kind" };
+        let known = Known { distribution: "kind", infrastructure: "kind", custom_locations: Some("o") };
         let values = chart_values(&helm(&values), &known);
         assert_eq!(values["systemDefaultValues"]["clusterconnect-agent"]["enabled"], true);
+        assert_eq!(values["systemDefaultValues"]["customLocations"]["oid"], "o");
         let settings = Values::with(&values).settings("1.37.2").unwrap();
         assert_eq!((settings.distribution.as_str(), settings.auto_update), ("kind", false));
         assert_eq!(settings.proxy.https.as_deref(), Some("http://proxy.corp:3128"));

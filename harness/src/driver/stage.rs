@@ -21,6 +21,8 @@ pub enum Stage {
     Connectivity,
     /// The nodes.
     Nodes,
+    /// The checks of the network, by a Job in the cluster.
+    Checks,
     /// Whether the user may bind cluster roles.
     Permissions,
     /// Which distribution on which infrastructure.
@@ -37,6 +39,8 @@ pub enum Stage {
     KeyPair,
     /// The resource in Azure.
     Provisioning,
+    /// Whether custom locations can be switched on.
+    CustomLocations,
     /// The Arc data plane's health.
     DataPlane,
     /// Which agents with which settings.
@@ -61,18 +65,25 @@ pub enum Stage {
 const TABLE: &[(Stage, &str, &str, bool)] = &[
     (Stage::Options, "options", "Reading the options", false),
     (Stage::Providers, "providers", "Checking Provider Registrations", true),
-    (Stage::Proxy, "proxy", "Escape Proxy Settings", true),
+    (Stage::Proxy, "proxy", "Escape Proxy Settings, if passed in", true),
     (Stage::Metadata, "metadata", "Reading the cloud's metadata", false),
     (Stage::Connectivity, "connectivity", "Checking Connectivity to Cluster", true),
     (Stage::Nodes, "nodes", "Do node validations", true),
+    (Stage::Checks, "checks", "Starting Pre-onboarding-check", true),
     (Stage::Permissions, "permissions", "Checking if user can create ClusterRoleBindings", true),
     (Stage::Distribution, "distribution", "Determining Cluster Distribution and Infrastructure", true),
-    (Stage::Location, "location", "Checking Connect RP is available in the Location Specified", true),
+    (Stage::Location, "location", "Checking Connect RP is available in the Location passed in.", true),
     (Stage::Existing, "existing", "Check if an earlier azure-arc release exists", true),
     (Stage::Definitions, "definitions", "Deleting Arc CRDs", true),
     (Stage::ResourceGroup, "resource-group", "Check if ResourceGroup exists", true),
     (Stage::KeyPair, "key-pair", "Generating Public-Private Key pair", true),
     (Stage::Provisioning, "provisioning", "Azure resource provisioning has begun", true),
+    (
+        Stage::CustomLocations,
+        "custom-locations",
+        "Checking Custom Location(Microsoft.ExtendedLocation) RP Registration state",
+        true,
+    ),
     (Stage::DataPlane, "data-plane", "Azure resource provisioning has finished", true),
     (Stage::Settings, "settings", "Asking the data plane for the agents' settings", false),
     (Stage::Chart, "chart", "Pulling HelmChart", true),

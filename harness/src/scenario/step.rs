@@ -163,6 +163,9 @@ pub struct Onboard {
     pub timeout: Option<Span>,
     /// `--no-wait`.
     pub no_wait: bool,
+    /// Whether the cluster's network is checked first; false stands for `AZURE_LOCAL_DISCONNECTED=true`, and for versions of the Azure
+    /// CLI that did not check.
+    pub checks: bool,
     /// `--proxy-https`.
     pub proxy_https: Option<String>,
     /// `--proxy-http`.
@@ -183,6 +186,7 @@ impl Default for Onboard {
             location: Some(LOCATION.into()),
             timeout: None,
             no_wait: false,
+            checks: true,
             proxy_https: None,
             proxy_http: None,
             proxy_skip_range: None,

@@ -17,19 +17,20 @@ const MANIFESTS: &str =
 /// How many redirects are followed.
 const REDIRECTS: u32 = 5;
 
-/// The parts of a reference `HOST/REPOSITORY:TAG`, with a component `v2` put before the repository's last one, as the
-/// Azure CLI does for the agents' chart.
-fn parts(reference: &str) -> Option<(&str, String, &str)> {
+/// The parts of a reference `HOST/REPOSITORY:TAG`. For the agents' chart a component `v2` is put before the repository's last one, as
+/// the Azure CLI does.
+fn parts(reference: &str, of_agents: bool) -> Option<(&str, String, &str)> {
     let (repository, tag) = reference.rsplit_once(':')?;
     let (host, path) = repository.split_once('/')?;
     let (folder, name) = path.rsplit_once('/')?;
-    Some((host, format!("{folder}/v2/{name}"), tag))
+    let between = if of_agents { "/v2/" } else { "/" };
+    Some((host, format!("{folder}{between}{name}"), tag))
 }
 
 /// Pulls the chart of a reference. An error says what the registry or the network said.
-pub(crate) async fn pull(http: &HttpClient, reference: &str) -> Result<Chart, String> {
+pub(crate) async fn pull(http: &HttpClient, reference: &str, of_agents: bool) -> Result<Chart, String> {
     let (host, repository, tag) =
-        parts(reference).ok_or_else(|| format!("'{reference}' is not HOST/FOLDER/NAME:TAG"))?;
+        parts(reference, of_agents).ok_or_else(|| format!("'{reference}' is not HOST/FOLDER/NAME:TAG"))?;
     let base = format!("https://{host}/v2/{repository}");
     let head = get(http, Method::HEAD, &format!("{base}/manifests/{tag}")).await?;
     let digest = head.headers().get("docker-content-digest").and_then(|value| value.to_str().ok());
@@ -87,11 +88,13 @@ mod tests {
 
     #[test]
     fn the_azure_clis_folder_is_put_in() {
-        let found = parts("mcr.microsoft.com/azurearck8s/batch1/stable/azure-arc-k8sagents:1.37.2").unwrap();
+        let found =
+            parts("mcr.microsoft.com/azurearck8s/batch1/stable/azure-arc-k8sagents:1.37.2", true).unwrap();
         assert_eq!(
             found,
             ("mcr.microsoft.com", "azurearck8s/batch1/stable/v2/azure-arc-k8sagents".to_owned(), "1.37.2")
         );
-        assert!(parts("azure-arc-k8sagents").is_none());
+        assert!(parts("azure-arc-k8sagents", true).is_none());
+        assert_eq!(parts("h/a/b:1", false).unwrap().1, "a/b");
     }
 }

@@ -131,6 +131,7 @@ async fn connect(theatre: &Theatre, azure: Azure, onboard: &Onboard) -> Outcome 
     let mut options = OnboardOptions::new(&onboard.name, &onboard.group);
     options.location.clone_from(&onboard.location);
     options.no_wait = onboard.no_wait;
+    options.checks = onboard.checks;
     if let Some(Span(timeout)) = onboard.timeout {
         options.onboarding_timeout = timeout;
     }

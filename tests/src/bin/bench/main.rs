@@ -2,13 +2,15 @@
 //! `cargo build --release --workspace --bins`, then `cargo run --release -p e2e-tests --bin bench [PART...]`.
 //!
 //! It measures the start of the fake cloud and of the embedded cluster as separate processes, the whole quickstart as a user
-//! runs it, requests per second beside a bare axum handler behind the same TLS in the same run, and the embedded cluster beside
-//! a real API server (`kube-real`; `DRYARC_TEST_KUBECONFIG_REAL` names it).
+//! runs it, onboarding by the native driver, by helm and by the real Azure CLI where those are installed, requests per second
+//! beside a bare axum handler behind the same TLS in the same run, and the embedded cluster beside a real API server
+//! (`kube-real`; `DRYARC_TEST_KUBECONFIG_REAL` names it).
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the report is what this program is for")]
 
 mod kube;
 mod load;
+mod onboarding;
 mod scale;
 mod server;
 mod start;
@@ -117,12 +119,51 @@ fn scale(lines: &mut Vec<Line>) -> Result<(), String> {
     Ok(())
 }
 
+fn onboarding(lines: &mut Vec<Line>) -> Result<(), String> {
+    let native = onboarding::native()?;
+    lines.push(Line {
+        what: "native connect, clock instant, key at hand",
+        figure: format!("{:.2} s", native.connect / 1000.0),
+        target: "at most 1 s",
+        met: native.connect <= 1000.0,
+    });
+    lines.push(Line {
+        what: "  and until the second heartbeat shows",
+        figure: format!("{:.2} s", (native.connect + native.metadata) / 1000.0),
+        target: "at most 1 s",
+        met: native.connect + native.metadata <= 1000.0,
+    });
+    match onboarding::helm()? {
+        Some(took) => lines.push(Line {
+            what: "helm install --wait of the agents' chart",
+            figure: format!("{:.2} s", took / 1000.0),
+            target: "at most 4 s",
+            met: took <= 4000.0,
+        }),
+        None => println!("helm install: helm and kubectl are not both installed"),
+    }
+    match onboarding::az()? {
+        Some(share) => {
+            println!("az connectedk8s connect: {} requests in {:.1} s", share.requests, share.whole / 1000.0);
+            lines.push(Line {
+                what: "az connectedk8s connect, the cloud's share",
+                figure: format!("{:.1} ms", share.server),
+                target: "at most 500 ms",
+                met: share.server <= 500.0,
+            });
+        }
+        None => println!("az connectedk8s: the Azure CLI and its extension are not both installed"),
+    }
+    Ok(())
+}
+
 type Part = (&'static str, fn(&mut Vec<Line>) -> Result<(), String>);
 
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 7] = [
     ("cloud", cloud),
     ("cluster", cluster),
     ("quickstart", quickstart),
+    ("onboarding", onboarding),
     ("requests", requests),
     ("scale", scale),
     ("kube-real", kube::measure),
