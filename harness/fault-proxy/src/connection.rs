@@ -3,46 +3,58 @@
 use std::io;
 use std::sync::Arc;
 
-use sim_core::faults::{Effect, Hook};
-use tokio::io::{
-    AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, copy_bidirectional_with_sizes,
-};
+use sim_core::faults::{Effect, FaultSet, Hook, Line};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::host::split;
+use crate::leg::Leg;
+use crate::pass::pass;
 use crate::plain;
 use crate::reply::Reply;
 use crate::route::{Decision, Router, Target};
 
+/// What fault rules call the gateway.
+pub(crate) const HOP: &str = "gateway";
+
 /// The largest head of a CONNECT request.
 const HEAD_LIMIT: usize = 64 << 10;
-/// How much is copied at a time.
-const CHUNK: usize = 16 << 10;
 /// The most headers a CONNECT request may have.
 const HEADERS: usize = 64;
 
 /// What the fault rules leave of a connection or request.
 pub(crate) enum Struck {
-    /// It goes on, perhaps later.
-    GoOn,
+    /// It goes on, perhaps later; perhaps something happens to its bytes.
+    GoOn(Option<Line>),
     /// It is answered.
     Answer(Reply),
     /// It is reset.
     Reset,
 }
 
+/// What a connection or plain request asks for, as fault rules see it.
+pub(crate) struct Asking<'a> {
+    /// Which proxy it is at.
+    pub(crate) hop: &'a str,
+    pub(crate) method: &'a str,
+    pub(crate) host: &'a str,
+    pub(crate) port: u16,
+    /// What was decided about it.
+    pub(crate) route: &'a str,
+}
+
 /// Asks the `wire` hook, and waits where it says so.
-pub(crate) async fn strike(
-    router: &Router,
-    method: &str,
-    host: &str,
-    port: u16,
-    decision: Decision,
-) -> Struck {
+pub(crate) async fn strike(faults: &FaultSet, asking: &Asking<'_>) -> Struck {
+    if faults.is_empty() {
+        return Struck::GoOn(None);
+    }
+    let &Asking { hop, method, host, port, route } = asking;
     let number = port.to_string();
-    let facts = [("host", host), ("port", number.as_str()), ("method", method), ("route", decision.name())];
-    match router.faults.wait_out(router.faults.strike(Hook::Wire, &facts)).await {
-        None => Struck::GoOn,
+    let facts =
+        [("host", host), ("port", number.as_str()), ("method", method), ("route", route), ("hop", hop)];
+    match faults.wait_out(faults.strike(Hook::Wire, &facts)).await {
+        None => Struck::GoOn(None),
+        Some(Effect::Line(line)) => Struck::GoOn(Some(line)),
         Some(Effect::Reset) => Struck::Reset,
         Some(Effect::Refuse) => Struck::Answer(Reply::refused_by_rule(host, port)),
         Some(Effect::Respond { status, code, message, retry_after }) => {
@@ -91,14 +103,15 @@ async fn tunnel(mut stream: TcpStream, router: &Router) -> io::Result<()> {
         Err(reply) => return answer(stream, &reply).await,
     };
     let decision = router.decide(&host, port);
-    match strike(router, "CONNECT", &host, port, decision).await {
-        Struck::GoOn => {}
+    let asking = Asking { hop: HOP, method: "CONNECT", host: &host, port, route: decision.name() };
+    let line = match strike(&router.faults, &asking).await {
+        Struck::GoOn(line) => line,
         Struck::Answer(reply) => return answer(stream, &reply).await,
         Struck::Reset => {
             reset(stream);
             return Ok(());
         }
-    }
+    };
     if decision == Decision::Refused {
         router.record("unrouted", "CONNECT", &host, port, None);
         return answer(stream, &Reply::unrouted(&host, port)).await;
@@ -116,30 +129,11 @@ async fn tunnel(mut stream: TcpStream, router: &Router) -> io::Result<()> {
     }
     stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await?;
     drop(busy);
-    match target {
-        Target::Tcp(mut target) => {
-            let ended = relay(&mut stream, &mut target, &early).await;
-            if was_reset(&ended) {
-                reset(stream);
-                reset(target);
-            }
-            ended
-        }
-        Target::Stream(mut target) => relay(&mut stream, &mut target, &early).await,
-    }
-}
-
-fn was_reset(ended: &io::Result<()>) -> bool {
-    matches!(ended, Err(error) if error.kind() == io::ErrorKind::ConnectionReset)
-}
-
-/// Copies both ways until both have ended. The end of one direction is passed on and leaves the other open.
-async fn relay<T>(client: &mut TcpStream, target: &mut T, early: &[u8]) -> io::Result<()>
-where
-    T: AsyncRead + AsyncWrite + Unpin,
-{
-    target.write_all(early).await?;
-    copy_bidirectional_with_sizes(client, target, CHUNK, CHUNK).await.map(|_| ())
+    let target = match target {
+        Target::Tcp(target) => Leg::Tcp(target),
+        Target::Stream(target) => Leg::Other(target),
+    };
+    pass(&router.wires, Leg::Tcp(stream), target, &early, line, None).await
 }
 
 async fn read_connect(stream: &mut TcpStream) -> io::Result<Result<Asked, Reply>> {

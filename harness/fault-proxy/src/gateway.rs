@@ -78,7 +78,7 @@ impl Gateway {
     /// [`StartError`] when the address is taken or the upstream proxy is none.
     pub async fn start(config: GatewayConfig) -> Result<Self, StartError> {
         let outside = outside(config.upstream.as_deref(), config.no_proxy.as_deref())?;
-        let router = Arc::new(Router::new(outside, config.clock, config.faults, config.journal));
+        let router = Arc::new(Router::new(outside, config.clock, config.faults, config.journal, config.seed));
         router.set_routes(config.routes);
         router.set_allow(config.allow);
         let taken = |source| StartError::Listen { address: config.listen, source };

@@ -15,11 +15,13 @@ use hyper::client::conn::http1 as client;
 use hyper::server::conn::http1 as server;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use sim_core::faults::Line;
 use tokio::net::TcpStream;
 
-use crate::connection::{Struck, reset, strike};
+use crate::connection::{Asking, HOP, Struck, reset, strike};
 use crate::reply::Reply;
 use crate::route::{Decision, Router, Target};
+use crate::shape::Shaped;
 
 /// The largest body of a request to an allowed host.
 const BODY_LIMIT: usize = 64 << 20;
@@ -36,7 +38,7 @@ const HOP_BY_HOP: [&str; 8] = [
     "upgrade",
 ];
 
-type Body = BoxBody<Bytes, hyper::Error>;
+pub(crate) type Body = BoxBody<Bytes, hyper::Error>;
 
 /// A fault rule resets the connection.
 #[derive(Debug, thiserror::Error)]
@@ -67,11 +69,12 @@ async fn handle(router: &Router, request: Request<Incoming>) -> Result<Response<
     };
     let method = request.method().clone();
     let decision = router.decide(&host, port);
-    match strike(router, method.as_str(), &host, port, decision).await {
-        Struck::GoOn => {}
+    let asking = Asking { hop: HOP, method: method.as_str(), host: &host, port, route: decision.name() };
+    let line = match strike(&router.faults, &asking).await {
+        Struck::GoOn(line) => line,
         Struck::Answer(reply) => return Ok(response(&reply)),
         Struck::Reset => return Err(Reset),
-    }
+    };
     if decision == Decision::Refused {
         router.record("unrouted", method.as_str(), &host, port, None);
         return Ok(response(&Reply::unrouted(&host, port)));
@@ -83,8 +86,8 @@ async fn handle(router: &Router, request: Request<Incoming>) -> Result<Response<
         router.record("allowed", method.as_str(), &host, port, None);
     }
     let forwarded = match decision {
-        Decision::Allowed => forward_outside(router, request).await,
-        _ => forward(router, decision, request, &host, port).await,
+        Decision::Allowed if line.is_none() => forward_outside(router, request).await,
+        _ => forward(router, decision, request, &host, port, line).await,
     };
     Ok(forwarded.unwrap_or_else(|reply| {
         router.record("unreachable", method.as_str(), &host, port, Some(reply.text.trim().to_owned()));
@@ -92,7 +95,8 @@ async fn handle(router: &Router, request: Request<Incoming>) -> Result<Response<
     }))
 }
 
-fn target(uri: &Uri) -> Option<(String, u16)> {
+/// Host and port of an absolute `http://` URL.
+pub(crate) fn target(uri: &Uri) -> Option<(String, u16)> {
     let scheme = uri.scheme_str()?;
     let host = uri.host()?.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
     (scheme == "http" && !host.is_empty()).then(|| (host, uri.port_u16().unwrap_or(80)))
@@ -105,6 +109,7 @@ async fn forward(
     request: Request<Incoming>,
     host: &str,
     port: u16,
+    line: Option<Line>,
 ) -> Result<Response<Body>, Reply> {
     let failed = |error: hyper::Error| {
         Reply::unreachable(&format!(
@@ -116,6 +121,7 @@ async fn forward(
         Target::Tcp(stream) => Box::new(stream),
         Target::Stream(stream) => stream,
     };
+    let stream = Shaped::new(stream, line, &router.clock, &router.wires.draws);
     let (mut sender, connection) = client::handshake(TokioIo::new(stream)).await.map_err(failed)?;
     // Ends with the exchange: the sender and the reply's body are all that keeps it.
     tokio::spawn(connection);
@@ -133,7 +139,8 @@ async fn forward_outside(router: &Router, request: Request<Incoming>) -> Result<
     reply.map(returned).map_err(|error| Reply::unreachable(&error.to_string()))
 }
 
-fn origin_form(mut request: Request<Incoming>) -> Request<Incoming> {
+/// The request as its target takes it: no URL but a path, and nothing that was between client and proxy only.
+pub(crate) fn origin_form(mut request: Request<Incoming>) -> Request<Incoming> {
     let uri = request.uri().clone();
     let path = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
     let path = if *request.method() == Method::OPTIONS && path == "/" { "*" } else { path };
@@ -152,7 +159,8 @@ fn returned(reply: Response<Incoming>) -> Response<Body> {
     reply
 }
 
-fn remove_hop_by_hop(headers: &mut HeaderMap) {
+/// Removes what is between two ends of one connection only.
+pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = headers
         .get_all(CONNECTION)
         .iter()
@@ -168,13 +176,14 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-fn response(reply: &Reply) -> Response<Body> {
+/// An answer of the proxy itself.
+pub(crate) fn response(reply: &Reply) -> Response<Body> {
     let body = Full::from(reply.text.clone()).map_err(|never| match never {}).boxed();
     let mut response = Response::new(body);
     *response.status_mut() = reply.status;
     for (name, value) in reply.headers() {
         if let Ok(value) = HeaderValue::from_str(&value) {
-            response.headers_mut().insert(name, value);
+            response.headers_mut().append(name, value);
         }
     }
     response

@@ -8,11 +8,26 @@ pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) text: String,
     pub(crate) retry_after: Option<u64>,
+    /// What a 407 offers; a plain Basic challenge when empty.
+    pub(crate) challenges: Vec<String>,
 }
 
 impl Reply {
-    fn new(status: StatusCode, text: String) -> Self {
-        Self { status, text, retry_after: None }
+    /// An answer with a text that ends in a line feed.
+    pub(crate) fn new(status: StatusCode, text: String) -> Self {
+        Self { status, text, retry_after: None, challenges: Vec::new() }
+    }
+
+    /// As [`Reply::new`], by number; 502 for what is none.
+    pub(crate) fn numbered(status: u16, text: String) -> Self {
+        Self::new(StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY), text)
+    }
+
+    /// Who asks has to say who they are.
+    pub(crate) fn unauthenticated(challenges: Vec<String>) -> Self {
+        let text = "This proxy wants to know who you are.\n\
+                    Give name and password in the proxy's URL: http://NAME:PASSWORD@HOST:PORT.\n";
+        Self { challenges, ..Self::new(StatusCode::PROXY_AUTHENTICATION_REQUIRED, text.into()) }
     }
 
     /// The host is neither simulated nor allowed.
@@ -66,7 +81,7 @@ impl Reply {
     /// A fault rule answers in the proxy's place.
     pub(crate) fn by_rule(status: u16, code: &str, message: &str, retry_after: Option<u64>) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
-        Self { status, text: format!("{code}: {message}\n"), retry_after }
+        Self { retry_after, ..Self::new(status, format!("{code}: {message}\n")) }
     }
 
     /// A fault rule names an effect that the wire does not know.
@@ -74,16 +89,21 @@ impl Reply {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "A fault rule on the hook 'wire' names an effect that has no meaning there; \
-             use delay, respond, reset, hang or refuse.\n"
+             use delay, respond, reset, hang, refuse, or what happens to the bytes of a connection.\n"
                 .into(),
         )
     }
 
     /// The reply as it goes over the wire.
     pub(crate) fn bytes(&self) -> Vec<u8> {
+        self.bytes_as("HTTP/1.1", false)
+    }
+
+    /// As [`Reply::bytes`], in a version of HTTP; `keeps` leaves the connection open.
+    pub(crate) fn bytes_as(&self, version: &str, keeps: bool) -> Vec<u8> {
         let reason = self.status.canonical_reason().unwrap_or("Refused");
-        let mut head = format!("HTTP/1.1 {} {reason}\r\n", self.status.as_u16());
-        for (name, value) in self.headers() {
+        let mut head = format!("{version} {} {reason}\r\n", self.status.as_u16());
+        for (name, value) in self.headers().into_iter().filter(|(name, _)| !keeps || *name != "connection") {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
         head.push_str(&format!("content-length: {}\r\n\r\n{}", self.text.len(), self.text));
@@ -97,7 +117,9 @@ impl Reply {
             ("connection", "close".to_owned()),
         ];
         if self.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
-            headers.push(("proxy-authenticate", "Basic realm=\"proxy\"".into()));
+            let plain = [String::from("Basic realm=\"proxy\"")];
+            let offered = if self.challenges.is_empty() { &plain[..] } else { &self.challenges };
+            headers.extend(offered.iter().map(|offer| ("proxy-authenticate", offer.clone())));
         }
         headers.extend(self.retry_after.map(|seconds| ("retry-after", seconds.to_string())));
         headers

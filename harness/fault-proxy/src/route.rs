@@ -7,9 +7,11 @@ use sim_core::clock::Clock;
 use sim_core::faults::FaultSet;
 use sim_core::journal::{Entry, Journal};
 use sim_core::net::{Net, Stream};
+use sim_core::seed::Seed;
 use tokio::net::TcpStream;
 
 use crate::HostPattern;
+use crate::pass::Wires;
 
 /// The actor's name in the journal.
 const ACTOR: &str = "gateway";
@@ -62,12 +64,14 @@ pub(crate) struct Router {
     pub(crate) outside: Net,
     pub(crate) clock: Clock,
     pub(crate) faults: FaultSet,
+    pub(crate) wires: Wires,
     journal: Journal,
 }
 
 impl Router {
-    pub(crate) fn new(outside: Net, clock: Clock, faults: FaultSet, journal: Journal) -> Self {
-        Self { table: RwLock::default(), outside, clock, faults, journal }
+    pub(crate) fn new(outside: Net, clock: Clock, faults: FaultSet, journal: Journal, seed: Seed) -> Self {
+        let wires = Wires::new(clock.clone(), seed.stream("gateway/wire"));
+        Self { table: RwLock::default(), outside, clock, faults, wires, journal }
     }
 
     pub(crate) fn set_routes(&self, routes: Vec<(HostPattern, SocketAddr)>) {

@@ -4,6 +4,7 @@
 //! [`FaultSet::strike`] with the facts at hand; with an empty set that costs one atomic load. Rules are data: they are
 //! listed, added and cleared while a world runs.
 
+mod line;
 mod text;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use self::line::Line;
+pub use self::text::WireRule;
 use crate::clock::Clock;
 use crate::journal::{Entry, Journal};
 use crate::seed::{Seed, Stream};
@@ -35,8 +38,8 @@ pub enum Hook {
 }
 
 /// What goes wrong.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "effect", rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "effect", rename_all = "camelCase")]
 pub enum Effect {
     /// Nothing for this long (world time), then as usual.
     Delay {
@@ -70,6 +73,9 @@ pub enum Effect {
     },
     /// The operation, container or node never gets there.
     Stuck,
+    /// The connection is let through, and something happens to its bytes.
+    #[serde(untagged)]
+    Line(Line),
 }
 
 /// What a rule looks at. Every field that is given must agree; texts compare without case, `*` at either end of a

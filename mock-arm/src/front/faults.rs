@@ -29,7 +29,7 @@ pub(super) async fn strike(faults: &FaultSet, hook: Hook, facts: &Facts<'_>) -> 
         some => some,
     };
     match faults.wait_out(effect).await {
-        None | Some(Effect::Delay { .. } | Effect::Hang | Effect::Stuck) => Verdict::Pass,
+        None | Some(Effect::Delay { .. } | Effect::Hang | Effect::Stuck | Effect::Line(_)) => Verdict::Pass,
         Some(Effect::Reset | Effect::Refuse) => Verdict::Cut,
         Some(Effect::Respond { status, code, message, retry_after }) => Verdict::Respond {
             status: StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),

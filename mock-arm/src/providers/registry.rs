@@ -219,7 +219,7 @@ impl Registry {
             (None, Some(Effect::Fail { code, message } | Effect::Respond { code, message, .. })) => {
                 State::Failed { error: arm_wire::error::ArmError::new(code, message) }
             }
-            (None, Some(Effect::Reset | Effect::Refuse) | None) => State::Succeeded,
+            (None, Some(Effect::Reset | Effect::Refuse | Effect::Line(_)) | None) => State::Succeeded,
         };
         let state = match self.find(&operation.namespace) {
             Some(provider) => provider.settle(&operation, outcome, now, txn),

@@ -404,7 +404,7 @@ impl Kubelet {
             ("image", text(spec, "/image")),
         ];
         match self.config.faults.strike(Hook::Kubelet, &facts) {
-            None => Ok(Twist::default()),
+            None | Some(Effect::Line(_)) => Ok(Twist::default()),
             Some(Effect::Delay { millis }) => {
                 let until = later(now, std::time::Duration::from_millis(millis));
                 container.held_until = Some(until);

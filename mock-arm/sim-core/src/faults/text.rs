@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde::de::Error as _;
 
-use super::{Effect, Hook, Matcher, Rule};
+use super::{Effect, Hook, Line, Matcher, Rule};
 
 /// Every key that a rule may have, side by side. A parser that knows places can name the line of an unknown one.
 #[derive(Debug, Deserialize)]
@@ -11,7 +11,7 @@ use super::{Effect, Hook, Matcher, Rule};
 struct Written {
     #[serde(default)]
     id: String,
-    hook: Hook,
+    hook: Option<Hook>,
     #[serde(default, rename = "match")]
     matcher: Matcher,
     effect: Name,
@@ -20,6 +20,9 @@ struct Written {
     code: Option<String>,
     message: Option<String>,
     retry_after: Option<u64>,
+    bytes: Option<u64>,
+    jitter: Option<u64>,
+    bytes_per_second: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -32,6 +35,13 @@ enum Name {
     Refuse,
     Fail,
     Stuck,
+    ResetAt,
+    Truncate,
+    Stall,
+    HalfOpen,
+    Cut,
+    Slow,
+    SlowClose,
 }
 
 impl Name {
@@ -45,13 +55,22 @@ impl Name {
             Self::Refuse => "refuse",
             Self::Fail => "fail",
             Self::Stuck => "stuck",
+            Self::ResetAt => "resetAt",
+            Self::Truncate => "truncate",
+            Self::Stall => "stall",
+            Self::HalfOpen => "halfOpen",
+            Self::Cut => "cut",
+            Self::Slow => "slow",
+            Self::SlowClose => "slowClose",
         }
     }
 
     /// The keys that belong to it: required, then optional.
     fn keys(self) -> (&'static [&'static str], &'static [&'static str]) {
         match self {
-            Self::Delay => (&["millis"], &[]),
+            Self::Delay | Self::Cut | Self::SlowClose => (&["millis"], &[]),
+            Self::ResetAt | Self::Truncate | Self::Stall | Self::HalfOpen => (&["bytes"], &[]),
+            Self::Slow => (&[], &["millis", "jitter", "bytesPerSecond"]),
             Self::Respond => (&["status", "code", "message"], &["retryAfter"]),
             Self::Fail => (&["code", "message"], &[]),
             Self::Reset | Self::Hang | Self::Refuse | Self::Stuck => (&[], &[]),
@@ -63,11 +82,24 @@ impl Name {
 fn known(hook: Hook) -> (&'static str, &'static [&'static str], &'static [&'static str]) {
     const REQUEST: [&str; 8] =
         ["host", "method", "path", "route", "surface", "apiVersion", "caller", "status"];
-    const LINE: [&str; 5] = ["delay", "respond", "reset", "refuse", "hang"];
+    const WIRE: [&str; 12] = [
+        "delay",
+        "respond",
+        "reset",
+        "refuse",
+        "hang",
+        "resetAt",
+        "truncate",
+        "stall",
+        "halfOpen",
+        "cut",
+        "slow",
+        "slowClose",
+    ];
     match hook {
-        Hook::Wire => ("wire", &["host", "port", "method", "route"], &LINE),
-        Hook::Before => ("before", REQUEST.split_at(7).0, &LINE),
-        Hook::After => ("after", &REQUEST, &LINE),
+        Hook::Wire => ("wire", &["host", "port", "method", "route", "hop"], &WIRE),
+        Hook::Before => ("before", REQUEST.split_at(7).0, WIRE.split_at(5).0),
+        Hook::After => ("after", &REQUEST, WIRE.split_at(5).0),
         Hook::Settle => ("settle", &["operation", "resource", "id"], &["delay", "hang", "fail", "stuck"]),
         Hook::Kubelet => (
             "kubelet",
@@ -86,12 +118,15 @@ impl Written {
             ("code", self.code.is_some()),
             ("message", self.message.is_some()),
             ("retryAfter", self.retry_after.is_some()),
+            ("bytes", self.bytes.is_some()),
+            ("jitter", self.jitter.is_some()),
+            ("bytesPerSecond", self.bytes_per_second.is_some()),
         ];
         there.into_iter().filter_map(|(key, there)| there.then_some(key))
     }
 
     /// Says which keys the effect lacks, or has and does not know.
-    fn check(&self) -> Result<(), String> {
+    fn check(&self, hook: Hook) -> Result<(), String> {
         let (required, optional) = self.effect.keys();
         let name = self.effect.as_str();
         if let Some(missing) = required.iter().find(|key| !self.given().any(|given| given == **key)) {
@@ -101,12 +136,18 @@ impl Written {
         if let Some(key) = foreign {
             return Err(format!("effect '{name}' has no '{key}'"));
         }
-        self.check_hook()
+        if self.effect == Name::Slow && self.given().next().is_none() {
+            return Err("effect 'slow' needs one of 'millis', 'jitter', 'bytesPerSecond'".into());
+        }
+        if self.bytes_per_second == Some(0) {
+            return Err("nothing passes at 0 bytes per second: use effect 'stall'".into());
+        }
+        self.check_hook(hook)
     }
 
     /// Says what its hook does not know or cannot do: such a rule would never fire.
-    fn check_hook(&self) -> Result<(), String> {
-        let (hook, facts, effects) = known(self.hook);
+    fn check_hook(&self, hook: Hook) -> Result<(), String> {
+        let (hook, facts, effects) = known(hook);
         let name = self.effect.as_str();
         if !effects.contains(&name) {
             return Err(format!("hook '{hook}' has no effect '{name}', but {}", effects.join(", ")));
@@ -124,8 +165,9 @@ impl Written {
 
     fn effect(self) -> Effect {
         let (code, message) = (self.code.unwrap_or_default(), self.message.unwrap_or_default());
+        let (millis, bytes) = (self.millis.unwrap_or_default(), self.bytes.unwrap_or_default());
         match self.effect {
-            Name::Delay => Effect::Delay { millis: self.millis.unwrap_or_default() },
+            Name::Delay => Effect::Delay { millis },
             Name::Respond => Effect::Respond {
                 status: self.status.unwrap_or_default(),
                 code,
@@ -137,24 +179,53 @@ impl Written {
             Name::Refuse => Effect::Refuse,
             Name::Fail => Effect::Fail { code, message },
             Name::Stuck => Effect::Stuck,
+            Name::ResetAt => Effect::Line(Line::ResetAt { bytes }),
+            Name::Truncate => Effect::Line(Line::Truncate { bytes }),
+            Name::Stall => Effect::Line(Line::Stall { bytes }),
+            Name::HalfOpen => Effect::Line(Line::HalfOpen { bytes }),
+            Name::Cut => Effect::Line(Line::Cut { millis }),
+            Name::Slow => {
+                let jitter = self.jitter.unwrap_or_default();
+                Effect::Line(Line::Slow { millis, jitter, bytes_per_second: self.bytes_per_second })
+            }
+            Name::SlowClose => Effect::Line(Line::SlowClose { millis }),
         }
+    }
+
+    fn rule(mut self, hook: Hook) -> Result<Rule, String> {
+        self.check(hook)?;
+        let id = std::mem::take(&mut self.id);
+        let matcher = std::mem::take(&mut self.matcher);
+        Ok(Rule { id, hook, matcher, effect: self.effect() })
     }
 }
 
 impl<'de> Deserialize<'de> for Rule {
     /// A rule without an `id` has an empty one: who adds it chooses.
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut written = Written::deserialize(deserializer)?;
-        written.check().map_err(D::Error::custom)?;
-        let (id, hook) = (std::mem::take(&mut written.id), written.hook);
-        let matcher = std::mem::take(&mut written.matcher);
-        Ok(Self { id, hook, matcher, effect: written.effect() })
+        let written = Written::deserialize(deserializer)?;
+        let hook = written.hook.ok_or_else(|| D::Error::missing_field("hook"))?;
+        written.rule(hook).map_err(D::Error::custom)
+    }
+}
+
+/// A rule of the `wire` hook, written where no other hook can be meant: `hook` may be left out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WireRule(pub Rule);
+
+impl<'de> Deserialize<'de> for WireRule {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let written = Written::deserialize(deserializer)?;
+        if written.hook.is_some_and(|hook| hook != Hook::Wire) {
+            return Err(D::Error::custom("a proxy knows the hook 'wire' only: leave 'hook' out"));
+        }
+        written.rule(Hook::Wire).map(Self).map_err(D::Error::custom)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Effect, Rule, RuleStatus};
+    use super::super::{Effect, Hook, Line, Rule, RuleStatus, WireRule};
 
     fn read(text: &str) -> Result<Rule, String> {
         serde_json::from_str(text).map_err(|error| error.to_string())
@@ -197,11 +268,27 @@ mod tests {
     }
 
     #[test]
+    fn what_happens_to_bytes_belongs_to_the_wire_and_is_complete() {
+        let error = read(r#"{"hook":"before","effect":"resetAt","bytes":1}"#).unwrap_err();
+        assert!(error.contains("hook 'before' has no effect 'resetAt'"), "{error}");
+        let error = read(r#"{"hook":"wire","effect":"truncate"}"#).unwrap_err();
+        assert!(error.contains("needs 'bytes'"), "{error}");
+        assert!(read(r#"{"hook":"wire","effect":"slow"}"#).unwrap_err().contains("one of"));
+        assert!(read(r#"{"hook":"wire","effect":"slow","bytesPerSecond":0}"#).unwrap_err().contains("stall"));
+        assert!(read(r#"{"effect":"reset"}"#).unwrap_err().contains("hook"));
+        let rule: WireRule = serde_json::from_str(r#"{"effect":"cut","millis":60000}"#).unwrap();
+        assert_eq!((rule.0.hook, rule.0.effect), (Hook::Wire, Effect::Line(Line::Cut { millis: 60_000 })));
+        assert!(serde_json::from_str::<WireRule>(r#"{"hook":"before","effect":"reset"}"#).is_err());
+    }
+
+    #[test]
     fn what_is_written_out_reads_back() {
         let texts = [
             r#"{"id":"a","hook":"before","effect":"respond","status":429,"code":"c","message":"m","retryAfter":5}"#,
             r#"{"id":"b","hook":"settle","match":{"facts":{"operation":"*/write"},"nth":[1]},"effect":"stuck"}"#,
             r#"{"id":"c","hook":"kubelet","effect":"fail","code":"c","message":"m"}"#,
+            r#"{"id":"d","hook":"wire","effect":"halfOpen","bytes":7}"#,
+            r#"{"id":"e","hook":"wire","effect":"slow","millis":5,"jitter":3,"bytesPerSecond":1000}"#,
         ];
         for text in texts {
             let rule = read(text).unwrap();

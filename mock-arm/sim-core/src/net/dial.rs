@@ -48,6 +48,14 @@ impl Net {
         if is_tls(scheme) { handshake(stream, host, &self.0.tls).await } else { Ok(stream) }
     }
 
+    /// TLS with `host` over a connection that was opened some other way, by the roots that this client trusts.
+    ///
+    /// # Errors
+    /// [`NetError::Tls`] says whether trust, name or protocol was at fault.
+    pub async fn secure(&self, stream: Stream, host: &str) -> Result<Stream, NetError> {
+        handshake(stream, bare(host), &self.0.tls).await
+    }
+
     /// As [`Net::connect`] for an HTTP client: a plain target behind a proxy is not tunnelled; the returned stream then
     /// leads to the proxy, and the second value is true.
     pub(super) async fn connect_for_http(
