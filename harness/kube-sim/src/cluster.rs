@@ -291,12 +291,16 @@ impl Drop for Cluster {
     }
 }
 
-/// The environment of every process: what the owner says, where the API server is, and where other pods are.
+/// The environment of every process: what the owner says, where the API server is, and where other pods are. Where the owner
+/// gives the API server the address of its service, agents learn besides where that leads.
 fn pod_env(
     mut env: Vec<(String, String)>,
     address: SocketAddr,
     network: SocketAddr,
 ) -> Vec<(String, String)> {
+    if env.iter().any(|(own, _)| own == "KUBERNETES_SERVICE_HOST") {
+        env.push(("DRYARC_API_SERVER".to_owned(), address.to_string()));
+    }
     for (name, value) in [
         ("KUBERNETES_SERVICE_HOST", address.ip().to_string()),
         ("KUBERNETES_SERVICE_PORT", address.port().to_string()),

@@ -34,12 +34,16 @@ Examples:
     dryarc fault add --rule '{hook: settle, match: {facts: {operation:
       Microsoft.Kubernetes/connectedClusters/write}}, effect: fail,
       code: InternalServerError, message: it broke}'
+  every second connection through the cluster's proxy breaks in the middle:
+    dryarc fault add --rule '{hook: wire, match: {facts: {hop: cluster-proxy}, probability: 0.5},
+      effect: resetAt, bytes: 4000}'
   an agent's image cannot be pulled:
     dryarc fault add --rule '{hook: kubelet, match: {facts: {action: start,
       container: config-agent}}, effect: fail, code: ImagePullBackOff, message: no such image}'
 
 Hooks, with the facts that `match` can name there (texts compare without case; * at either end stands for anything):
-  wire     outside of TLS, at the gateway: host, port, method (CONNECT, …), route (simulated, allowed, …)
+  wire     outside of TLS, at the gateway and at proxies: host, port, method (CONNECT, …), route (routed, allowed,
+           …), hop (gateway, workstation-proxy, cluster-proxy)
   before   a request arrived, nothing has happened: host, method, path, route, surface, apiVersion, caller
   after    it is done, the answer is about to leave: the same, and status
   settle   a long-running operation ends: operation, resource, id
@@ -54,7 +58,12 @@ Effects:
   hang             nothing ever comes
   fail (code, message)   settle: the operation fails; kubelet: ErrImagePull, ImagePullBackOff, CrashLoopBackOff,
                    NotReady, or a reason to wait
-  stuck            settle, kubelet: it never gets there";
+  stuck            settle, kubelet: it never gets there
+On the wire alone, for connections that are let through (bytes are those of the answer, times are the world's):
+  resetAt, truncate, stall, halfOpen (bytes)   after so many bytes a reset, an end, silence, or a target that is gone
+  cut (millis)     a reset after this long
+  slow (millis, jitter, bytesPerSecond)        everything comes late, and only so much of it
+  slowClose (millis)   the end comes late";
 
 /// List, add or clear fault rules
 #[derive(Debug, Args)]
@@ -211,6 +220,6 @@ mod tests {
             .map(|rest| serde_json::from_value(parse(rest.split('\'').next().unwrap()).unwrap()).unwrap())
             .collect();
         let hooks: Vec<String> = rules.iter().map(|rule| format!("{:?}", rule.hook)).collect();
-        assert_eq!(hooks, ["Wire", "Before", "After", "Settle", "Kubelet"]);
+        assert_eq!(hooks, ["Wire", "Before", "After", "Settle", "Wire", "Kubelet"]);
     }
 }

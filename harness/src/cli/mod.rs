@@ -20,6 +20,7 @@ mod exec;
 pub mod exit;
 mod extensions;
 mod fault;
+mod fault_proxy;
 mod health;
 mod host;
 mod journal;
@@ -129,6 +130,7 @@ enum Command {
     Provider(provider::Provider),
     Operation(operation::Operation),
     Fault(fault::Fault),
+    FaultProxy(fault_proxy::FaultProxy),
     Journal(journal::Journal),
     Scenario(scenario::ScenarioCommand),
     Snapshot(snapshot::Snapshot),
@@ -144,7 +146,7 @@ enum Command {
 
 /// The command line. `--world` is for every command and shown at those to which it means something.
 fn command() -> clap::Command {
-    const WORLDLESS: [&str; 3] = ["completions", "man", "doctor"];
+    const WORLDLESS: [&str; 4] = ["completions", "man", "doctor", "fault-proxy"];
     const FAMILIES: [(&str, &[&str]); 2] = [
         ("cluster", &["create", "list", "delete", "kubeconfig"]),
         ("scenario", &["list", "show", "run", "schema"]),
@@ -226,6 +228,8 @@ fn run(cli: Cli, matches: ArgMatches) -> Result<Exit, CliError> {
         match command {
             // It looks at what a context needs.
             Command::Doctor(doctor) => doctor.run(&outer).await,
+            // It needs no world either.
+            Command::FaultProxy(proxy) => Box::pin(proxy.run(&outer)).await,
             // It belongs to whoever started it, wherever worlds are.
             Command::ConnectProxy(proxy) => proxy.run().await,
             command => dispatch(command, Context::new(cli.global.world, outer, matches)?).await,
@@ -292,6 +296,7 @@ async fn simple(command: Command, context: &Context) -> Result<Exit, CliError> {
         | Command::Cluster(_)
         | Command::Scenario(_)
         | Command::Doctor(_)
+        | Command::FaultProxy(_)
         | Command::ConnectProxy(_)
         | Command::Completions(_)
         | Command::Man(_)

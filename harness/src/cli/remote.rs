@@ -1,5 +1,6 @@
 //! A world in another process, as the native driver sees it: its clock, its Internet, its cluster.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,14 +10,14 @@ use serde_json::{Value, json};
 use sim_core::clock::{Clock, Mode, Reading};
 use sim_core::clock_link::ClockLink;
 use sim_core::keys::KeySource;
-use sim_core::net::{Net, roots_from_pem};
+use sim_core::net::{Net, Proxy, ProxyRules, roots_from_pem};
 use sim_core::seed::Seed;
 
 use super::{CliError, Context, Exit};
 use crate::clusters::{Backend, collect};
 use crate::control::Control;
 use crate::driver::{self, Azure, AzureConfig, Credentials, Driver, Endpoints, Reporter};
-use crate::state::{Facts, WorldRecord};
+use crate::state::{Facts, ProxyPlace, WorldRecord};
 
 /// How far an instant clock jumps while a command waits for something.
 const JUMP: Duration = Duration::from_secs(1);
@@ -119,9 +120,18 @@ pub(super) fn credentials(facts: &Facts) -> Credentials {
     }
 }
 
-/// The network as a workstation in the world has it: the gateway is the Internet, the world's root is trusted.
+/// The network as a workstation in the world has it: the gateway is the Internet, the world's root is trusted. A customer's
+/// proxy before the workstation is used; what the caller's environment says about it (credentials, `NO_PROXY`, and the
+/// bundle with its root as `SSL_CERT_FILE` or `REQUESTS_CA_BUNDLE`) counts as it does for other programs.
 pub(super) fn net(facts: &Facts) -> Result<Net, CliError> {
-    let path = facts.ca();
+    net_of(facts, |name| std::env::var(name).ok())
+}
+
+fn net_of(facts: &Facts, get: impl Fn(&str) -> Option<String>) -> Result<Net, CliError> {
+    let proxy = facts.workstation_proxy();
+    let bundle = proxy.map(|proxy| facts.proxy_bundle(&proxy.name));
+    let named = ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"].into_iter().filter_map(&get).map(PathBuf::from);
+    let path = named.into_iter().find(|path| Some(path) == bundle.as_ref()).unwrap_or_else(|| facts.ca());
     let unusable = |reason: &dyn std::fmt::Display| {
         CliError::new(
             Exit::Unusable,
@@ -130,7 +140,27 @@ pub(super) fn net(facts: &Facts) -> Result<Net, CliError> {
     };
     let pem = std::fs::read_to_string(&path).map_err(|error| unusable(&error))?;
     let roots = roots_from_pem(&pem).map_err(|error| unusable(&error))?;
-    Net::builder().roots(roots).egress(Some(facts.gateway)).build().map_err(|error| unusable(&error))
+    let rules = proxy.map(|proxy| rules(proxy, get)).unwrap_or_default();
+    let builder = Net::builder().roots(roots).egress(Some(facts.gateway)).proxy(rules);
+    builder.build().map_err(|error| unusable(&error))
+}
+
+/// The caller's own variables where they lead to this proxy, else its plain address.
+fn rules(place: &ProxyPlace, get: impl Fn(&str) -> Option<String>) -> ProxyRules {
+    let here = |url: &String| {
+        Proxy::parse(url).is_some_and(|proxy| {
+            let listens = |at: SocketAddr| {
+                let named = place.names.contains(&proxy.host) || proxy.host == "localhost";
+                proxy.port == at.port() && (named || proxy.host == at.ip().to_string())
+            };
+            listens(place.http) || place.https.is_some_and(listens)
+        })
+    };
+    let both = |name: &str| get(name).or_else(|| get(&name.to_ascii_lowercase()));
+    let own = both("HTTPS_PROXY").filter(here);
+    let skip = own.as_ref().and_then(|_| both("NO_PROXY"));
+    let url = own.unwrap_or_else(|| format!("http://{}", place.http));
+    ProxyRules::new(Some(&url), Some(&url), skip.as_deref())
 }
 
 /// Whether the world's cluster is a real one.

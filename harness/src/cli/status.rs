@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::output::{Output, fields, show, table};
 use super::{CliError, Context, Exit, clock};
 use crate::control::{Control, Status as WorldStatus};
-use crate::state::WorldRecord;
+use crate::state::{ProxyPlace, WorldRecord};
 
 /// How long a world may take to say how it is, in wall time.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -84,6 +84,11 @@ fn line(name: &str, status: Result<WorldStatus, String>) -> (Vec<String>, Value)
     }
 }
 
+fn proxy(place: &ProxyPlace) -> String {
+    let https = place.https.map(|address| format!(" and https://{address}")).unwrap_or_default();
+    format!("{} (http://{}{https})", place.name, place.http)
+}
+
 fn people(status: &WorldStatus) -> String {
     let clusters: Vec<String> =
         status.clusters.iter().map(|one| format!("{} ({}, {})", one.name, one.backend, one.url)).collect();
@@ -99,6 +104,10 @@ fn people(status: &WorldStatus) -> String {
         ("Gateway", format!("http://{}", status.gateway)),
         ("Cloud", format!("https://{}", status.cloud)),
     ];
+    let proxies: Vec<String> = status.proxies.iter().map(proxy).collect();
+    if !proxies.is_empty() {
+        pairs.push(("Proxies", proxies.join(", ")));
+    }
     if !status.allow.is_empty() {
         pairs.push(("Allowed hosts", status.allow.join(", ")));
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
+use fault_proxy::ProxyConfig;
 use kube_sim::kubelet::NodeSpec;
 use mock_arm::profile::{Principal, Subscription};
 use sim_core::clock::Mode;
@@ -16,7 +17,7 @@ use super::{CliError, Context, upstream};
 use crate::client_env::OuterEnv;
 use crate::images::Agents;
 use crate::state::WorldName;
-use crate::world::{self, Backend, WorldConfig, WorldProfile};
+use crate::world::{self, Backend, Egress, Proxies, WorldConfig, WorldProfile, read_proxy};
 
 /// World seconds per second of a quickstart on a real cluster.
 const REAL_SPEED: f64 = 60.0;
@@ -25,7 +26,8 @@ const REAL_SPEED: f64 = 60.0;
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "The world")]
 pub(super) struct WorldArgs {
-    /// Describe the world by a file (YAML or JSON; keys: clock, speed, seed, allow, names, cluster, cloud)
+    /// Describe the world by a file (YAML or JSON; keys: clock, speed, seed, allow, names, cluster, cloud,
+    /// workstationProxy, clusterProxy, clusterEgress)
     #[arg(long, env = "DRYARC_PROFILE", value_name = "FILE")]
     profile: Option<PathBuf>,
     /// How the cluster is made: embedded, kind (one of its own), kind=NAME or context=NAME [default: embedded]
@@ -59,6 +61,15 @@ pub(super) struct WorldArgs {
     /// Let this host through to the real network, by your own proxy if you have one (NAME, *.SUFFIX; repeatable)
     #[arg(long, env = "DRYARC_ALLOW", value_name = "HOST", value_delimiter = ',')]
     allow: Vec<String>,
+    /// Put a proxy before your own programs (az, helm, onboard); `dryarc fault-proxy --help` shows such a file
+    #[arg(long, env = "DRYARC_WORKSTATION_PROXY", value_name = "FILE")]
+    workstation_proxy: Option<PathBuf>,
+    /// Put a proxy beside the cluster, which agents use when --proxy-https and --proxy-http name it
+    #[arg(long, env = "DRYARC_CLUSTER_PROXY", value_name = "FILE")]
+    cluster_proxy: Option<PathBuf>,
+    /// What becomes of agents' connections without that proxy: open, refused or dropped [default: open]
+    #[arg(long, env = "DRYARC_CLUSTER_EGRESS", value_name = "HOW")]
+    cluster_egress: Option<Egress>,
     #[command(flatten)]
     real: ClusterArgs,
 }
@@ -96,6 +107,7 @@ impl WorldArgs {
             None => fresh_seed()?,
         };
         let origins = self.origins(context, &profile, seed);
+        let proxies = self.proxies(&profile)?;
         let mut cloud = profile.cloud;
         self.overlay(&mut cloud);
         let agent_program = std::env::current_exe()
@@ -112,6 +124,7 @@ impl WorldArgs {
             onboarding_keys: Vec::new(),
             upstream,
             listen: world::Listen::default(),
+            proxies,
             backend,
             real: self.real.options(),
             outer: context.outer.clone(),
@@ -126,7 +139,7 @@ impl WorldArgs {
 
     /// Flags that describe a world, as given on the command line, for saying that they have no effect.
     pub(super) fn given(&self, context: &Context) -> Vec<String> {
-        const WORLD: [&str; 10] = [
+        const WORLD: [&str; 13] = [
             "profile",
             "cluster",
             "speed",
@@ -137,6 +150,9 @@ impl WorldArgs {
             "client_id",
             "client_secret",
             "allow",
+            "workstation_proxy",
+            "cluster_proxy",
+            "cluster_egress",
         ];
         let all = WORLD.iter().chain(&cluster_args::IDS);
         let flags = all.filter_map(|id| context.origin(id)).filter(|origin| origin.starts_with("--"));
@@ -149,6 +165,32 @@ impl WorldArgs {
             (None, Some(text)) => text.parse().map_err(CliError::usage),
             (None, None) => Ok(Backend::default()),
         }
+    }
+
+    fn proxies(&self, profile: &WorldProfile) -> Result<Proxies, CliError> {
+        let one = |file: &Option<PathBuf>, given: &Option<ProxyConfig>| match (file, given) {
+            (Some(file), _) => Ok(Some(Box::new(read_proxy(file)?))),
+            (None, Some(config)) => {
+                config.check().map_err(|error| {
+                    CliError::usage(format!("the profile's proxy makes no sense: {error}"))
+                        .next("compare it with the file in `dryarc fault-proxy --help`")
+                })?;
+                Ok(Some(Box::new(config.clone())))
+            }
+            (None, None) => Ok::<_, CliError>(None),
+        };
+        let egress = match (self.cluster_egress, &profile.cluster_egress) {
+            (Some(egress), _) => egress,
+            (None, Some(text)) => text.parse().map_err(|error: String| {
+                CliError::usage(error).next("correct clusterEgress in the profile")
+            })?,
+            (None, None) => Egress::default(),
+        };
+        Ok(Proxies {
+            workstation: one(&self.workstation_proxy, &profile.workstation_proxy)?,
+            cluster: one(&self.cluster_proxy, &profile.cluster_proxy)?,
+            egress,
+        })
     }
 
     /// Asks the user before a cluster of theirs is changed. To be called once, by the process that has the terminal.

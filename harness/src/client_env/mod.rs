@@ -36,6 +36,8 @@ pub struct Material<'a> {
     pub ca_der: &'a [u8],
     /// The kubeconfig of the cluster.
     pub kubeconfig: &'a str,
+    /// The customer's proxies by name, with their root certificates, PEM.
+    pub proxies: &'a [(String, String)],
     /// Every subscription the principal sees, as (id, name); the default one comes first.
     pub subscriptions: &'a [(String, String)],
     /// An id for the Azure CLI's installation, so that it does not make one.

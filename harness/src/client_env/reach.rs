@@ -59,7 +59,7 @@ impl fmt::Display for Place {
 pub struct Reach {
     /// The cloud.
     pub cloud: Place,
-    /// The gateway.
+    /// The gateway, or the customer's proxy before it.
     pub gateway: Place,
     /// The control interface.
     pub control: Place,
@@ -74,7 +74,7 @@ impl Reach {
         let facts = &record.facts;
         Self {
             cloud: facts.cloud.into(),
-            gateway: facts.gateway.into(),
+            gateway: facts.workstation_proxy().map_or(facts.gateway, |proxy| proxy.http).into(),
             control: record.control.into(),
             cluster: None,
         }

@@ -14,6 +14,10 @@ pub(super) fn write(facts: &Facts, material: &Material<'_>) -> Result<(), StateE
         bundle.push_str(&pem("CERTIFICATE", root));
     }
     write_private(&facts.bundle(), bundle.as_bytes())?;
+    for (name, root) in material.proxies {
+        write_private(&facts.proxy_ca(name), root.as_bytes())?;
+        write_private(&facts.proxy_bundle(name), format!("{root}{bundle}").as_bytes())?;
+    }
     let mut roots: Vec<&[u8]> = vec![material.ca_der];
     roots.extend(system.iter().map(AsRef::as_ref));
     write_private(&facts.java_trust(), &jks::trust_store(&roots, material.now_millis))

@@ -143,8 +143,9 @@ impl List<'_> {
         self.login(facts);
         self.azure_cli(facts, &reach.control);
         self.kubernetes(facts);
-        self.network(reach);
+        self.network(facts, reach);
         self.trust(facts);
+        self.proxies(facts);
         self.java(facts, reach);
     }
 
@@ -189,10 +190,16 @@ impl List<'_> {
         }
     }
 
-    fn network(&mut self, reach: &Reach) {
+    fn network(&mut self, facts: &Facts, reach: &Reach) {
+        let proxied = facts.workstation_proxy().is_some_and(|proxy| Place::from(proxy.http) == reach.gateway);
+        let source = if proxied {
+            "the customer's proxy, before the gateway that stands for the Internet"
+        } else {
+            "the world's gateway, which stands for the Internet"
+        };
         let gateway = format!("http://{}", reach.gateway);
         for name in ["HTTPS_PROXY", "HTTP_PROXY"] {
-            self.set_both(name, &gateway, "the world's gateway, which stands for the Internet");
+            self.set_both(name, &gateway, source);
         }
         self.set_both("NO_PROXY", &reach.direct().join(","), "this machine, and where the cluster is");
         self.set(
@@ -200,6 +207,18 @@ impl List<'_> {
             "1",
             "fixed: makes Node 22.21, 24.5 and later heed the proxy variables",
         );
+    }
+
+    /// The customer's proxies: what is to be said to agents, and what would have to be trusted.
+    fn proxies(&mut self, facts: &Facts) {
+        for place in &facts.proxies {
+            let name = place.name.to_ascii_uppercase().replace('-', "_");
+            let url = format!("http://{}", place.http);
+            self.set(&format!("DRYARC_{name}_URL"), url, "where the proxy is");
+            self.set_path(&format!("DRYARC_{name}_CA"), &facts.proxy_ca(&place.name), "the proxy's root");
+            let bundle = facts.proxy_bundle(&place.name);
+            self.set_path(&format!("DRYARC_{name}_BUNDLE"), &bundle, "that root beside all others");
+        }
     }
 
     fn trust(&mut self, facts: &Facts) {

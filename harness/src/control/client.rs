@@ -241,6 +241,7 @@ mod tests {
             subscription: String::new(),
             clusters: Vec::new(),
             allow: Vec::new(),
+            proxies: Vec::new(),
         }
     }
 

@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sim_core::clock::Reading;
 
+use crate::state::ProxyPlace;
+
 /// A world at a glance.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -36,6 +38,9 @@ pub struct Status {
     pub clusters: Vec<ClusterStatus>,
     /// Hosts outside of the simulation that may be reached.
     pub allow: Vec<String>,
+    /// The customer's proxies.
+    #[serde(default)]
+    pub proxies: Vec<ProxyPlace>,
 }
 
 /// One cluster of a world.

@@ -18,7 +18,7 @@ pub use files::{create_private_dir, write_private};
 pub use home::{Found, StateHome};
 pub use liveness::{ProcessId, signal_process};
 pub use name::{BadName, WorldName};
-pub use record::{FORMAT, Facts, WorldRecord};
+pub use record::{FORMAT, Facts, ProxyPlace, WorldRecord};
 
 use std::path::PathBuf;
 

@@ -47,6 +47,22 @@ impl std::fmt::Debug for WorldRecord {
     }
 }
 
+/// A customer's proxy, as this machine reaches it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProxyPlace {
+    /// `workstation-proxy` or `cluster-proxy`: also what the journal and fault rules call it.
+    pub name: String,
+    /// By `http://`.
+    pub http: SocketAddr,
+    /// By `https://`, if it is.
+    #[serde(default)]
+    pub https: Option<SocketAddr>,
+    /// The names that its certificate has.
+    #[serde(default)]
+    pub names: Vec<String>,
+}
+
 /// What a client of the world needs: addresses, identities, and where the files prepared for it lie.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -81,6 +97,9 @@ pub struct Facts {
     /// Hosts outside of the simulation that may be reached.
     #[serde(default)]
     pub allow: Vec<String>,
+    /// The customer's proxies.
+    #[serde(default)]
+    pub proxies: Vec<ProxyPlace>,
     /// Where an id came from, by option name (`tenant`, `client-id`, …): a flag, a variable, the profile, the seed.
     #[serde(default)]
     pub origins: BTreeMap<String, String>,
@@ -124,6 +143,24 @@ impl Facts {
     #[must_use]
     pub fn bundle(&self) -> PathBuf {
         self.dir.join("ca-bundle.pem")
+    }
+
+    /// The customer's proxy before clients, if there is one.
+    #[must_use]
+    pub fn workstation_proxy(&self) -> Option<&ProxyPlace> {
+        self.proxies.iter().find(|place| place.name == "workstation-proxy")
+    }
+
+    /// The root certificate of a customer's proxy, PEM: what has to be trusted where it intercepts or is reached by `https://`.
+    #[must_use]
+    pub fn proxy_ca(&self, name: &str) -> PathBuf {
+        self.dir.join(format!("{name}-ca.pem"))
+    }
+
+    /// [`Facts::bundle`] with the root of a customer's proxy, PEM.
+    #[must_use]
+    pub fn proxy_bundle(&self, name: &str) -> PathBuf {
+        self.dir.join(format!("{name}-bundle.pem"))
     }
 
     /// The same roots for Java.

@@ -31,6 +31,7 @@ pub(crate) fn record(dir: &str) -> WorldRecord {
             client_id: "client".into(),
             client_secret: "secret".into(),
             allow: Vec::new(),
+            proxies: Vec::new(),
             origins: BTreeMap::new(),
         },
     }

@@ -1,5 +1,7 @@
 //! The cluster of a world, by its backend.
 
+use std::net::SocketAddr;
+
 use fault_proxy::HostPattern;
 use kube_sim::cluster::ClusterConfig;
 
@@ -8,6 +10,14 @@ use super::{Backend, WorldConfig, reached};
 use crate::clusters::{Cluster, RealCluster, WorldFacts};
 use crate::images;
 use crate::state::{create_private_dir, write_private};
+
+/// The API server's service, as pods behind a proxy see it.
+const SERVICE: (&str, &str) = ("10.96.0.1", "443");
+
+/// The way from the cluster to the Internet.
+fn egress(parts: &Parts) -> SocketAddr {
+    reached(parts.proxies.egress().unwrap_or_else(|| parts.gateway.addr()))
+}
 
 /// Starts the cluster that `config` asks for.
 pub(super) async fn start(config: &WorldConfig, parts: &Parts) -> Result<Box<dyn Cluster>, StartError> {
@@ -25,12 +35,17 @@ pub(super) async fn start(config: &WorldConfig, parts: &Parts) -> Result<Box<dyn
 async fn embedded(config: &WorldConfig, parts: &Parts) -> Result<kube_sim::cluster::Cluster, StartError> {
     let ca_file = config.dir.join("pods-ca.pem");
     write_private(&ca_file, parts.authority.pem().as_bytes()).map_err(part("cluster"))?;
-    let pod_env = vec![
+    let mut pod_env = vec![
         ("DRYARC_CLOCK".to_owned(), parts.clock_link.to_string()),
-        ("DRYARC_EGRESS".to_owned(), reached(parts.gateway.addr()).to_string()),
+        ("DRYARC_EGRESS".to_owned(), egress(parts).to_string()),
         ("DRYARC_CA_FILE".to_owned(), ca_file.display().to_string()),
         ("DRYARC_SEED".to_owned(), config.seed.to_string()),
     ];
+    if parts.proxies.cluster().is_some() {
+        // Loopback is never reached by a proxy. Under its service address the API server is, unless the skip range has it.
+        let service = [("HOST", SERVICE.0), ("PORT", SERVICE.1), ("PORT_HTTPS", SERVICE.1)];
+        pod_env.extend(service.map(|(name, value)| (format!("KUBERNETES_SERVICE_{name}"), value.to_owned())));
+    }
     let work_dir = config.dir.join("cluster");
     create_private_dir(&work_dir).map_err(part("cluster"))?;
     let cluster = kube_sim::cluster::Cluster::start(ClusterConfig {
@@ -61,7 +76,7 @@ fn facts(config: &WorldConfig, parts: &Parts) -> WorldFacts {
             .into_iter()
             .filter(|host| host.parse::<std::net::IpAddr>().is_err())
             .collect(),
-        gateway: reached(parts.gateway.addr()),
+        gateway: egress(parts),
         clock: parts.clock.clone(),
         link: parts.clock_link.clone(),
         ca_pem: parts.authority.pem().to_owned(),

@@ -9,7 +9,7 @@ use sim_core::clock::Mode;
 use sim_core::keys::KeySource;
 use sim_core::seed::Seed;
 
-use super::Listen;
+use super::{Listen, Proxies};
 use crate::client_env::OuterEnv;
 use crate::clusters::{Backend, RealOptions};
 use crate::images::Agents;
@@ -36,6 +36,8 @@ pub struct WorldConfig {
     pub onboarding_keys: Vec<String>,
     /// Where its listeners are.
     pub listen: Listen,
+    /// The customer's proxies before clients and agents.
+    pub proxies: Proxies,
     /// How the cluster is made.
     pub backend: Backend,
     /// What else is said about a real cluster.

@@ -169,6 +169,7 @@ fn facts(claim: &Claim, world: &World, origins: BTreeMap<String, String>) -> Fac
         client_id: principal.client_id.to_string(),
         client_secret: principal.secret,
         allow: world.allow().to_vec(),
+        proxies: world.proxies(),
         origins,
     }
 }
@@ -197,6 +198,7 @@ fn status_source(
             url: facts.cluster_url.clone(),
         }],
         allow: facts.allow.clone(),
+        proxies: facts.proxies.clone(),
     })
 }
 
@@ -206,12 +208,18 @@ async fn prepare(world: &World, facts: &Facts, outer: OuterEnv) -> Result<(), Ho
         profile.subscriptions.iter().map(|one| (one.id.to_string(), one.name.clone())).collect();
     let (facts, kubeconfig) = (facts.clone(), world.cluster().kubeconfig());
     let (authority, seed) = (world.authority().clone(), world.seed());
+    let proxies: Vec<(String, String)> = world
+        .proxies()
+        .into_iter()
+        .filter_map(|place| world.proxy_ca(&place.name).map(|pem| (place.name.clone(), pem.to_owned())))
+        .collect();
     let now_millis = u64::try_from(world.clock().wall().as_millisecond()).unwrap_or_default();
     let write = move || {
         let material = Material {
             ca_pem: authority.pem(),
             ca_der: authority.der(),
             kubeconfig: &kubeconfig,
+            proxies: &proxies,
             subscriptions: &subscriptions,
             installation_id: &seed.uuid("az/installation").to_string(),
             now_millis,

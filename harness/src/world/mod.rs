@@ -9,6 +9,7 @@ mod config;
 mod hosted;
 mod listen;
 mod profile;
+mod proxies;
 mod start;
 
 pub use clock::{BadMode, DEFAULT_SPEED, at_speed, mode};
@@ -16,6 +17,7 @@ pub use config::WorldConfig;
 pub use hosted::{HostError, HostOptions, Hosted};
 pub use listen::{Listen, default_gateway, reached};
 pub use profile::{ProfileError, WorldProfile};
+pub use proxies::{Egress, Proxies, ProxyFileError, read_proxy};
 pub use start::{StartError, World};
 
 pub use crate::clusters::{Backend, BadBackend};

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use fault_proxy::ProxyConfig;
 use mock_arm::profile::Profile;
 use serde::Deserialize;
 
@@ -24,6 +25,12 @@ pub struct WorldProfile {
     pub names: Vec<String>,
     /// How the cluster is made: `embedded`, `kind`, `kind=NAME` or `context=NAME`.
     pub cluster: Option<String>,
+    /// The customer's proxy before clients.
+    pub workstation_proxy: Option<ProxyConfig>,
+    /// The customer's proxy before the cluster's agents.
+    pub cluster_proxy: Option<ProxyConfig>,
+    /// What becomes of agents' connections that do not go by it: `open`, `refused` or `dropped`.
+    pub cluster_egress: Option<String>,
     /// The cloud.
     pub cloud: Profile,
 }

@@ -1,5 +1,6 @@
 //! Starting and stopping a world.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -13,8 +14,10 @@ use sim_core::keys::{self, Bits, KeySource};
 use sim_core::pki::{Authority, Constraints};
 use sim_core::seed::Seed;
 
+use super::proxies::{self, Running};
 use super::{WorldConfig, cluster, reached};
 use crate::clusters::{Cluster, ClusterError};
+use crate::state::ProxyPlace;
 
 /// Label of the key that signs the cloud's tokens.
 const SIGNING_KEY: &str = "entra/signing";
@@ -67,6 +70,7 @@ pub(super) struct Parts {
     pub(super) authority: Arc<Authority>,
     pub(super) cloud: Cloud,
     pub(super) gateway: Gateway,
+    pub(super) proxies: Running,
     pub(super) clock_link: ClockLink,
 }
 
@@ -116,7 +120,16 @@ impl World {
         let secret = keys::secret("clock link").map_err(part("clock server"))?;
         let (clock_link, clock_server) =
             clock_link::serve(clock.clone(), secret).await.map_err(part("clock server"))?;
-        let parts = Parts { clock, journal, faults, keys, authority, cloud, gateway, clock_link };
+        let proxies = Running::default();
+        let mut parts =
+            Parts { clock, journal, faults, keys, authority, cloud, gateway, proxies, clock_link };
+        parts.proxies = Box::pin(Running::start(&config, &parts)).await?;
+        if let Some(proxy) = parts.proxies.cluster() {
+            // Pods that know the proxy by a name ask for it as they ask for any host.
+            let mut all = proxies::proxy_routes(proxy);
+            all.extend(routes(&parts.cloud)?);
+            parts.gateway.set_routes(all);
+        }
         let cluster = cluster::start(&config, &parts).await?;
         parts.journal.record(Entry::new("world", "started").fact("seed", config.seed.value()));
         let described = Described {
@@ -135,6 +148,7 @@ impl World {
     /// has stopped.
     pub async fn shutdown(self) -> Result<(), ClusterError> {
         let ended = self.cluster.shutdown().await;
+        self.parts.proxies.shutdown().await;
         self.parts.gateway.shutdown().await;
         self.parts.cloud.shutdown().await;
         ended
@@ -200,6 +214,18 @@ impl World {
         &self.parts.gateway
     }
 
+    /// The customer's proxies and how they are reached.
+    #[must_use]
+    pub fn proxies(&self) -> Vec<ProxyPlace> {
+        self.parts.proxies.places()
+    }
+
+    /// The root certificate that the proxy of this name (see [`World::proxies`]) shows certificates of, PEM.
+    #[must_use]
+    pub fn proxy_ca(&self, name: &str) -> Option<&str> {
+        self.parts.proxies.ca_pem(name)
+    }
+
     /// The cluster.
     #[must_use]
     pub fn cluster(&self) -> &dyn Cluster {
@@ -238,11 +264,9 @@ async fn gateway(
 ) -> Result<Gateway, StartError> {
     let pattern = |text: &String| text.parse::<HostPattern>();
     let allow = config.allow.iter().map(pattern).collect::<Result<_, _>>().map_err(StartError::Allow)?;
-    let hosts: Vec<HostPattern> =
-        cloud.hosts().iter().map(routed).collect::<Result<_, _>>().map_err(part("gateway"))?;
     Gateway::start(GatewayConfig {
         listen: config.listen.at(config.listen.gateway),
-        routes: hosts.into_iter().map(|host| (host, reached(cloud.addr()))).collect(),
+        routes: routes(cloud)?,
         allow,
         upstream: config.upstream.clone(),
         no_proxy: config.outer.no_proxy().map(str::to_owned),
@@ -253,6 +277,13 @@ async fn gateway(
     })
     .await
     .map_err(part("gateway"))
+}
+
+/// Every host of the cloud, and where it is served.
+fn routes(cloud: &Cloud) -> Result<Vec<(HostPattern, SocketAddr)>, StartError> {
+    let at = reached(cloud.addr());
+    let hosts = cloud.hosts();
+    hosts.iter().map(|host| Ok((routed(host).map_err(part("gateway"))?, at))).collect()
 }
 
 /// The cloud writes a suffix with a leading dot, the gateway with a leading `*.`.

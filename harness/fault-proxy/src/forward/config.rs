@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 use sim_core::faults::WireRule;
 
@@ -13,20 +14,23 @@ use crate::{HostPattern, HostRange};
 
 /// A forward proxy. Everything has a default, which is a proxy on a free port of loopback that does what it is asked; unknown
 /// keys are errors. Spans are world time.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct ProxyConfig {
     /// What the journal, `Via` headers and the fact `hop` of fault rules call it.
     pub name: String,
     /// Where it is reached by `http://`; port 0 takes a free one.
+    #[schemars(with = "String")]
     pub listen: SocketAddr,
     /// Where it is reached by `https://` as well.
     pub https: Option<Https>,
     /// Who may use it.
     pub auth: Option<Auth>,
     /// Targets that may be reached; all when empty.
+    #[schemars(with = "Vec<String>")]
     pub allow: Vec<HostRange>,
     /// Targets that may not, whatever `allow` says.
+    #[schemars(with = "Vec<String>")]
     pub deny: Vec<HostRange>,
     /// How the two say no.
     pub refusal: Refusal,
@@ -45,6 +49,7 @@ pub struct ProxyConfig {
     /// How much it takes.
     pub limits: Limits,
     /// Fault rules of the hook `wire` that strike at this proxy only.
+    #[schemars(schema_with = "rules")]
     pub rules: Vec<WireRule>,
 }
 
@@ -71,10 +76,11 @@ impl Default for ProxyConfig {
 }
 
 /// A listener within TLS. Its certificate is signed by the proxy's own authority.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Https {
     /// Where; port 0 takes a free one.
+    #[schemars(with = "String")]
     pub listen: SocketAddr,
     /// The names in its certificate; loopback is always among them.
     #[serde(default)]
@@ -85,7 +91,7 @@ pub struct Https {
 }
 
 /// What is wrong with the certificates that a proxy shows. Validity is wall time.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Flaw {
     /// Nothing: a client that trusts the proxy's authority takes them.
@@ -106,7 +112,7 @@ pub enum Flaw {
 }
 
 /// Who may use a proxy.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Auth {
     /// What a 407 offers, in this order. NTLM and Negotiate are offered only: what a client answers to them is never
@@ -130,7 +136,7 @@ fn realm() -> String {
 }
 
 /// A way to authenticate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Scheme {
     /// Name and password.
@@ -142,7 +148,7 @@ pub enum Scheme {
 }
 
 /// A password. Its `Debug` does not show it.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Password(pub String);
 
@@ -153,7 +159,7 @@ impl fmt::Debug for Password {
 }
 
 /// How access lists say no.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Refusal {
     /// The status: 400 to 599.
@@ -170,22 +176,26 @@ impl Default for Refusal {
 
 /// Which TLS server names may be asked for. A connection that asks for another one is reset after its first message, as
 /// firewalls do; one that asks for none, or speaks no TLS, only where `allow` has entries.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct ServerNames {
     /// Names that pass; all when empty.
+    #[schemars(with = "Vec<String>")]
     pub allow: Vec<HostPattern>,
     /// Names that do not, whatever `allow` says.
+    #[schemars(with = "Vec<String>")]
     pub deny: Vec<HostPattern>,
 }
 
 /// What the proxy's resolver says about some hosts.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct DnsRule {
     /// Which hosts.
+    #[schemars(with = "String")]
     pub host: HostPattern,
     /// `nxdomain`, `servfail`, `silence`, or the address that the name is said to have.
+    #[schemars(with = "String")]
     pub answer: Answer,
 }
 
@@ -225,29 +235,32 @@ impl<'de> Deserialize<'de> for Answer {
 
 /// Interception: tunnels are answered by the proxy itself, with certificates that it makes, and the requests inside go on by
 /// TLS of its own, as HTTP/1.1. What speaks no TLS inside a tunnel is cut.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Intercept {
     /// Whose tunnels; everybody's when empty.
+    #[schemars(with = "Vec<String>")]
     pub hosts: Vec<HostPattern>,
     /// Whose not, whatever `hosts` says.
+    #[schemars(with = "Vec<String>")]
     pub except: Vec<HostPattern>,
     /// What is wrong with the certificates.
     pub certificate: Flaw,
 }
 
 /// Websockets.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Websockets {
     /// What becomes of the upgrade.
     pub upgrade: Upgrade,
     /// After how long an upgraded connection is reset.
+    #[schemars(schema_with = "span")]
     pub cut_after: Option<Span>,
 }
 
 /// What becomes of a request that wants to upgrade its connection.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Upgrade {
     /// It goes on as it is.
@@ -262,7 +275,7 @@ pub enum Upgrade {
 }
 
 /// How much a proxy takes.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Limits {
     /// Connections at a time; one more gets 503.
@@ -270,6 +283,7 @@ pub struct Limits {
     /// Bytes of a request's head (at least 8192 for requests after the first of a connection); more get 431.
     pub header_bytes: usize,
     /// How long a connection may be idle.
+    #[schemars(schema_with = "span")]
     pub idle: Option<Span>,
     /// Speaks HTTP/1.0 only: one request a connection, no chunks, no upgrades.
     pub http10: bool,
@@ -281,12 +295,50 @@ impl Default for Limits {
     }
 }
 
+fn span(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": ["string", "integer", "null"], "pattern": "^[0-9]+(ms|s|m|h)?$", "minimum": 0})
+}
+
+/// A rule's keys; which of them belong together is said when a file is read.
+fn rules(_: &mut SchemaGenerator) -> Schema {
+    let number = || json_schema!({"type": "integer", "minimum": 0});
+    let text = || json_schema!({"type": "string"});
+    let effects = [
+        "delay",
+        "respond",
+        "reset",
+        "refuse",
+        "hang",
+        "resetAt",
+        "truncate",
+        "stall",
+        "halfOpen",
+        "cut",
+        "slow",
+        "slowClose",
+    ];
+    json_schema!({"type": "array", "items": {
+        "type": "object", "required": ["effect"], "additionalProperties": false,
+        "properties": {
+            "id": text(), "hook": {"const": "wire"}, "match": {"type": "object"}, "effect": {"enum": effects},
+            "millis": number(), "jitter": number(), "bytesPerSecond": number(), "bytes": number(),
+            "status": number(), "code": text(), "message": text(), "retryAfter": number()
+        }
+    }})
+}
+
 /// A configuration that makes no sense, in the user's words.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct BadConfig(pub String);
 
 impl ProxyConfig {
+    /// The JSON Schema of the files that describe a proxy.
+    #[must_use]
+    pub fn schema() -> serde_json::Value {
+        schemars::schema_for!(Self).to_value()
+    }
+
     /// Says what of it makes no sense, beyond what its types exclude.
     ///
     /// # Errors

@@ -20,7 +20,7 @@ use crate::driver::{
 };
 use crate::images::Agents;
 use crate::state::WorldName;
-use crate::world::{Backend, Listen, World, WorldConfig, reached};
+use crate::world::{Backend, Listen, Proxies, World, WorldConfig, reached};
 
 /// The principal by which expectations are looked up. It may do everything and never goes wrong.
 pub(super) const OBSERVER: &str = "dryarc-observer";
@@ -67,6 +67,7 @@ impl Theatre {
             upstream: None,
             onboarding_keys: vec![KEY_LABEL.into()],
             listen: Listen::default(),
+            proxies: Proxies::default(),
             backend: Backend::Embedded,
             real: RealOptions::default(),
             outer: crate::client_env::OuterEnv::default(),

@@ -29,8 +29,9 @@ impl Net {
     /// Roots: `DRYARC_CA_FILE`, else `DRYARC_CA` (PEM), else `SSL_CERT_FILE`, else the system's bundle; in a container also
     /// the certificates mounted at `/usr/local/share/ca-certificates` (below `DRYARC_ROOT`, if that is set), which its start
     /// script would add. Egress:
-    /// `DRYARC_EGRESS`. Services of the cluster: `DRYARC_POD_NETWORK`. The API server's service names lead to `KUBERNETES_SERVICE_HOST` and `KUBERNETES_SERVICE_PORT`
-    /// where those are an address. Proxy: as [`ProxyRules::from_env`].
+    /// `DRYARC_EGRESS`. Services of the cluster: `DRYARC_POD_NETWORK`. The API server's
+    /// service names lead to `KUBERNETES_SERVICE_HOST` and `KUBERNETES_SERVICE_PORT` where those are an address, or to
+    /// `DRYARC_API_SERVER`, which then is also where that address itself leads. Proxy: as [`ProxyRules::from_env`].
     ///
     /// # Errors
     /// [`NetError::Config`] names the variable or file that is unusable.
@@ -42,7 +43,9 @@ impl Net {
             .pods(gateway("DRYARC_POD_NETWORK", set("DRYARC_POD_NETWORK"))?)
             .proxy(ProxyRules::from_env(&get));
         if let Some(address) = api_server(&set) {
-            builder = API_SERVER_NAMES.iter().fold(builder, |builder, name| builder.host(name, address));
+            let service = set("KUBERNETES_SERVICE_HOST").filter(|_| set("DRYARC_API_SERVER").is_some());
+            let names = API_SERVER_NAMES.into_iter().map(str::to_owned).chain(service);
+            builder = names.fold(builder, |builder, name| builder.host(&name, address));
         }
         NetBuilder::build(builder)
     }
@@ -57,6 +60,9 @@ fn gateway(name: &str, text: Option<String>) -> Result<Option<SocketAddr>, NetEr
 }
 
 fn api_server(set: &impl Fn(&str) -> Option<String>) -> Option<SocketAddr> {
+    if let Some(given) = set("DRYARC_API_SERVER") {
+        return given.parse().ok();
+    }
     let address: IpAddr = set("KUBERNETES_SERVICE_HOST")?.parse().ok()?;
     Some(SocketAddr::new(address, set("KUBERNETES_SERVICE_PORT")?.parse().ok()?))
 }

@@ -3,14 +3,15 @@
 //!
 //! It measures the start of the fake cloud and of the embedded cluster as separate processes, the whole quickstart as a user
 //! runs it, onboarding by the native driver, by helm and by the real Azure CLI where those are installed, requests per second
-//! beside a bare axum handler behind the same TLS in the same run, and the embedded cluster beside a real API server
-//! (`kube-real`; `DRYARC_TEST_KUBECONFIG_REAL` names it).
+//! beside a bare axum handler behind the same TLS in the same run, the forward proxy beside a bare relay, and the embedded
+//! cluster beside a real API server (`kube-real`; `DRYARC_TEST_KUBECONFIG_REAL` names it).
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the report is what this program is for")]
 
 mod kube;
 mod load;
 mod onboarding;
+mod proxy;
 mod scale;
 mod server;
 mod start;
@@ -157,15 +158,41 @@ fn onboarding(lines: &mut Vec<Line>) -> Result<(), String> {
     Ok(())
 }
 
+fn proxy(lines: &mut Vec<Line>) -> Result<(), String> {
+    let measured = proxy::measured()?;
+    let [through, bare] = measured.carried;
+    println!("forward proxy: {through:.0} MiB/s, bare relay: {bare:.0} MiB/s");
+    lines.push(Line {
+        what: "forward proxy, added to a message's way (median)",
+        figure: format!("{:.3} ms", measured.added_ms),
+        target: "at most 0.3 ms",
+        met: measured.added_ms <= 0.3,
+    });
+    lines.push(Line {
+        what: "forward proxy, bytes per second",
+        figure: format!("{:.0} % of a bare relay", 100.0 * through / bare),
+        target: "at least 80 %",
+        met: through >= 0.8 * bare,
+    });
+    lines.push(Line {
+        what: "forward proxy, memory of an idle tunnel",
+        figure: format!("{:.1} KiB", measured.tunnel_kib),
+        target: "at most 20 KiB",
+        met: measured.tunnel_kib <= 20.0,
+    });
+    Ok(())
+}
+
 type Part = (&'static str, fn(&mut Vec<Line>) -> Result<(), String>);
 
-const PARTS: [Part; 7] = [
+const PARTS: [Part; 8] = [
     ("cloud", cloud),
     ("cluster", cluster),
     ("quickstart", quickstart),
     ("onboarding", onboarding),
     ("requests", requests),
     ("scale", scale),
+    ("proxy", proxy),
     ("kube-real", kube::measure),
 ];
 
@@ -185,6 +212,11 @@ fn measure(wanted: &[String]) -> Result<Vec<Line>, String> {
 }
 
 fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    if arguments.next().as_deref() == Some(proxy::BARE) {
+        let ended = proxy::bare(&arguments.next().unwrap_or_default());
+        return ended.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
+    }
     match measure(&std::env::args().skip(1).collect::<Vec<_>>()) {
         Ok(lines) => {
             report(&lines);
