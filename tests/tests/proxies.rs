@@ -100,7 +100,7 @@ fn a_proxys_file_that_is_wrong_is_refused_with_its_place_and_a_taken_port_too() 
 
 /// A world whose namespaces are registered.
 fn up(sandbox: &Sandbox, arguments: &[&str]) {
-    run(sandbox, &[&["up", "--detach", "--speed", "600"], arguments].concat()).ok();
+    run(sandbox, &[&["up", "--detach", "--clock", "instant"], arguments].concat()).ok();
     for namespace in ["Microsoft.Kubernetes", "Microsoft.KubernetesConfiguration"] {
         run(sandbox, &["provider", "set", namespace, "--state", "Registered"]).ok();
     }
@@ -131,6 +131,7 @@ fn agents_whose_own_way_is_closed_connect_by_the_flags_of_the_page_only() {
     offboard(&sandbox);
     by_proxy.extend(["--proxy-skip-range", "10.96.0.0/16,kubernetes.default.svc,.svc.cluster.local,.svc"]);
     run(&sandbox, &by_proxy).ok();
+    run(&sandbox, &["clock", "advance", "6m"]).ok();
     let listed = json(run(&sandbox, &["list", "-o", "json"]));
     assert_eq!(listed[0]["connectivityStatus"], "Connected", "{listed}");
     let journal = run(&sandbox, &["journal", "-o", "json"]).ok().stdout;
@@ -158,6 +159,7 @@ fn an_intercepting_proxy_of_agents_needs_its_certificate_and_rules_strike_at_it(
     run(&sandbox, &[&by_proxy[..], &["--proxy-cert", shown.trim()]].concat()).ok();
     let rule = "{hook: wire, match: {facts: {hop: cluster-proxy}}, effect: respond, status: 503, \
                 code: Busy, message: later}";
+    run(&sandbox, &["clock", "advance", "6m"]).ok();
     run(&sandbox, &["fault", "add", "--rule", rule]).ok();
     run(&sandbox, &["clock", "advance", "20m"]).ok();
     let listed = json(run(&sandbox, &["list", "-o", "json"]));

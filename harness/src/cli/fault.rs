@@ -43,7 +43,7 @@ Examples:
 
 Hooks, with the facts that `match` can name there (texts compare without case; * at either end stands for anything):
   wire     outside of TLS, at the gateway and at proxies: host, port, method (CONNECT, …), route (routed, allowed,
-           …), hop (gateway, workstation-proxy, cluster-proxy)
+           forward, intercepted, …), hop (gateway, workstation-proxy, cluster-proxy)
   before   a request arrived, nothing has happened: host, method, path, route, surface, apiVersion, caller
   after    it is done, the answer is about to leave: the same, and status
   settle   a long-running operation ends: operation, resource, id

@@ -152,17 +152,23 @@ async fn exchange(
         })?,
     };
     let wanted = Target { method: method.as_str(), host: &host, port };
-    let line = match &scope.inside {
-        Some(_) => scope.line,
+    let verdict = match &scope.inside {
+        Some(_) => shared.strike(config, wanted, "intercepted").await,
         None => {
             let given = request.headers().get(PROXY_AUTHORIZATION).and_then(|value| value.to_str().ok());
-            match shared.decide(config, wanted, Some(given)).await {
-                Verdict::Go(line) => line,
-                Verdict::Answer(reply) => return Err(reply.into()),
-                Verdict::Reset => return Err(Failed::Broken(Broken::Reset)),
-            }
+            shared.decide(config, wanted, given).await
         }
     };
+    let line = match verdict {
+        Verdict::Go(line) => line,
+        Verdict::Answer(reply) => return Err(reply.into()),
+        Verdict::Reset => return Err(Failed::Broken(Broken::Reset)),
+    };
+    if line.is_some() {
+        // It happens to a connection of its own.
+        scope.idle.lock().await.take();
+    }
+    let line = line.or(scope.line);
     if config.limits.http10 && request.headers().contains_key(TRANSFER_ENCODING) {
         let text = "This proxy speaks HTTP/1.0, which has no chunks: send a Content-Length.\n";
         return Err(Reply::new(StatusCode::LENGTH_REQUIRED, text.into()).into());

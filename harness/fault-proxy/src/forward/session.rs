@@ -64,7 +64,7 @@ async fn begin(shared: &Arc<Shared>, mut client: Leg) -> io::Result<Next> {
             return say(shared, &config, client, &reply).await;
         };
         let target = Target { method: "CONNECT", host: &host, port };
-        match shared.decide(&config, target, Some(head.authorization.as_deref())).await {
+        match shared.decide(&config, target, head.authorization.as_deref()).await {
             Verdict::Go(line) => return go(shared, &config, client, &head, target, buffer, line).await,
             Verdict::Reset => {
                 client.reset();

@@ -101,16 +101,15 @@ impl Shared {
         self.journal.record(entry);
     }
 
-    /// Authentication, access lists and fault rules, in this order; `authorization` is `None` where nobody has to say who
-    /// they are any more, within a tunnel.
+    /// Authentication, access lists and fault rules, in this order.
     pub(super) async fn decide(
         &self,
         config: &ProxyConfig,
         target: Target<'_>,
-        authorization: Option<Option<&str>>,
+        authorization: Option<&str>,
     ) -> Verdict {
-        if let (Some(auth), Some(given)) = (&config.auth, authorization)
-            && let Err(reply) = auth.admit(given)
+        if let Some(auth) = &config.auth
+            && let Err(reply) = auth.admit(authorization)
         {
             self.record(config, "unauthenticated", target, "");
             return Verdict::Answer(reply);
@@ -124,13 +123,13 @@ impl Shared {
             self.record(config, "denied", target, "");
             return Verdict::Answer(refusal(config, target));
         }
-        let asking = Asking {
-            hop: &config.name,
-            method: target.method,
-            host: target.host,
-            port: target.port,
-            route: "forward",
-        };
+        self.strike(config, target, "forward").await
+    }
+
+    /// Fault rules alone: for requests inside of an intercepted tunnel (`route` is `intercepted` there).
+    pub(super) async fn strike(&self, config: &ProxyConfig, target: Target<'_>, route: &str) -> Verdict {
+        let &Target { method, host, port } = &target;
+        let asking = Asking { hop: &config.name, method, host, port, route };
         match strike(&self.faults, &asking).await {
             Struck::GoOn(line) => Verdict::Go(line),
             Struck::Answer(reply) => Verdict::Answer(reply),

@@ -98,6 +98,19 @@ async fn websockets_pass_are_stripped_refused_kept_back_or_cut_after_a_minute() 
 }
 
 #[tokio::test]
+async fn rules_strike_at_requests_inside_of_a_tunnel_that_is_open_already() {
+    let fixture = start("{name: corp, intercept: {}}").await;
+    let http = fixture.client("", false, true).http();
+    let ask = || http.send(Request::get(URL).body(Bytes::new()).unwrap());
+    assert_eq!(ask().await.unwrap().status(), 200);
+    let rule = r#"{"id":"x","match":{"facts":{"route":"intercepted","method":"GET"}},"effect":"respond","status":503,"code":"a","message":"b"}"#;
+    fixture.faults.add(serde_json::from_str::<sim_core::faults::WireRule>(rule).unwrap().0);
+    assert_eq!(ask().await.unwrap().status(), 503);
+    let connects = fixture.kinds().iter().filter(|kind| *kind == "intercepted").count();
+    assert_eq!(connects, 1);
+}
+
+#[tokio::test]
 async fn bytes_inside_of_a_tunnel_can_be_cut_too() {
     let fixture = start("{intercept: {}, rules: [{effect: resetAt, bytes: 30}]}").await;
     let error = fixture.get(&fixture.client("", false, true), URL).await.unwrap_err().to_string();
