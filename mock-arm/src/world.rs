@@ -13,6 +13,7 @@ use sim_core::seed::Seed;
 use crate::profile::Profile;
 use crate::relay::RelayKey;
 use crate::store::buckets::Buckets;
+use crate::store::rendered::Rendered;
 use crate::surfaces::identity::tokens::TokenService;
 use crate::surfaces::registry;
 
@@ -41,6 +42,8 @@ pub struct World {
     pub buckets: Arc<Buckets>,
     /// Who may use the hybrid connections of clusters.
     pub relay: RelayKey,
+    /// What was shown of resources before.
+    pub rendered: Arc<Rendered>,
     /// What the registry has packed.
     pub artefacts: Arc<registry::Cache>,
 }
@@ -83,6 +86,7 @@ impl World {
             tokens,
             buckets: Arc::default(),
             relay: RelayKey::fresh(),
+            rendered: Arc::default(),
             artefacts: Arc::default(),
         }
     }

@@ -11,9 +11,6 @@ use sim_core::journal::Event;
 use super::output::{Output, print_while_read, show};
 use super::{CliError, Context, Exit};
 
-/// The kind of event that the gateway writes for a host that nobody plays.
-const UNROUTED: &str = "unrouted";
-
 /// Show what happened in a world
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -41,7 +38,7 @@ pub(super) struct Journal {
     #[arg(long, value_name = "N")]
     after: Option<u64>,
     /// Only requests that nobody answered as meant, with the nearest that somebody would, and what differs
-    #[arg(long, conflicts_with = "kind")]
+    #[arg(long, conflicts_with_all = ["kind", "actor", "text", "after"])]
     unmatched: bool,
     /// How long the simulated cloud worked on the requests, by host, instead of what happened; waiting of clients is not in it
     #[arg(long, conflicts_with = "follow")]
@@ -77,11 +74,15 @@ impl Journal {
         if self.output == Output::Yaml {
             return Err(CliError::usage("YAML cannot be followed").next("use --output json or table"));
         }
-        let mut events = control.follow(&self.path()).await?;
-        while let Some(event) = events.next::<Event>().await? {
+        let (path, form): (String, fn(&Value) -> String) = match self.unmatched {
+            true => ("/v1/journal/unmatched?follow=true".into(), explained),
+            false => (self.path(), told),
+        };
+        let mut events = control.follow(&path).await?;
+        while let Some(event) = events.next::<Value>().await? {
             let line = match self.output {
-                Output::Json => format!("{}\n", json!(event)),
-                Output::Table | Output::Yaml => people(&event),
+                Output::Json => format!("{event}\n"),
+                Output::Table | Output::Yaml => form(&event),
             };
             if !print_while_read(&line) {
                 break;
@@ -91,7 +92,7 @@ impl Journal {
     }
 
     fn path(&self) -> String {
-        let kind = if self.unmatched { Some(UNROUTED) } else { self.kind.as_deref() };
+        let kind = self.kind.as_deref();
         let after = self.after.map(|after| after.to_string());
         let follow = self.follow.then_some("true");
         let wanted = [
@@ -109,10 +110,14 @@ impl Journal {
     }
 }
 
+/// An event as the control interface tells it.
+fn told(event: &Value) -> String {
+    serde_json::from_value::<Event>(event.clone()).map(|event| people(&event)).unwrap_or_default()
+}
+
 /// An event with what it came near.
 fn explained(unmatched: &Value) -> String {
-    let mut line =
-        serde_json::from_value::<Event>(unmatched.clone()).map(|event| people(&event)).unwrap_or_default();
+    let mut line = told(unmatched);
     if let (Some(nearest), Some(differs)) = (unmatched["nearest"].as_str(), unmatched["differs"].as_str()) {
         line.push_str(&format!("  nearest: {nearest}; {differs}\n"));
     }

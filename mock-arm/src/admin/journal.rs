@@ -10,7 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use futures::stream;
 use serde::Deserialize;
-use sim_core::journal::{Filter, Journal};
+use sim_core::journal::{Event, Filter, Journal};
 
 use super::problem::Problem;
 use crate::world::World;
@@ -38,8 +38,7 @@ pub(super) async fn read(State(world): State<World>, uri: Uri) -> Result<Respons
     let Wanted { after, actor, kind, text, follow } = wanted;
     let filter = Filter { after, actor, kind, text };
     let mut response = if follow {
-        let body = Body::from_stream(lines(world.journal.clone(), filter));
-        ([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response()
+        follow_journal(world.journal.clone(), filter, |event| serde_json::to_vec(&event).ok())
     } else {
         Json(world.journal.read(&filter)).into_response()
     };
@@ -47,22 +46,32 @@ pub(super) async fn read(State(world): State<World>, uri: Uri) -> Result<Respons
     Ok(response)
 }
 
+/// How a follower writes an event; `None` leaves it out.
+pub(super) type Form = fn(Event) -> Option<Vec<u8>>;
+
+/// The events that the filter accepts, each as a line in the given form: from those that are held on, without end.
+pub(super) fn follow_journal(journal: Journal, filter: Filter, form: Form) -> Response {
+    let body = Body::from_stream(lines(journal, filter, form));
+    ([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response()
+}
+
 /// Where a follower stands.
 struct Follower {
     journal: Journal,
     filter: Filter,
+    form: Form,
     /// The last position looked at, whether it was wanted or not.
     seen: u64,
     ready: VecDeque<Bytes>,
 }
 
-/// Wanted events as JSON lines, from those that are held on, without end.
 fn lines(
     journal: Journal,
     filter: Filter,
+    form: Form,
 ) -> impl stream::Stream<Item = Result<Bytes, std::convert::Infallible>> {
     let seen = filter.after;
-    let start = Follower { journal, filter, seen, ready: VecDeque::new() };
+    let start = Follower { journal, filter, form, seen, ready: VecDeque::new() };
     stream::unfold(start, async |mut follower| {
         loop {
             if let Some(line) = follower.ready.pop_front() {
@@ -80,7 +89,7 @@ impl Follower {
         for event in self.journal.read(&all) {
             self.seen = self.seen.max(event.seq);
             if self.filter.accepts(&event)
-                && let Ok(mut line) = serde_json::to_vec(&event)
+                && let Some(mut line) = (self.form)(event)
             {
                 line.push(b'\n');
                 self.ready.push_back(line.into());

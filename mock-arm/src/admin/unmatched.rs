@@ -1,11 +1,15 @@
 //! Requests that nobody answered as meant, each with the nearest that somebody would, and what differs.
 
 use axum::Json;
-use axum::extract::State;
-use serde::Serialize;
+use axum::extract::{Query, State};
+use axum::http::Uri;
+use axum::response::{IntoResponse as _, Response};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sim_core::journal::{Event, Filter};
 
+use super::journal::follow_journal;
+use super::problem::Problem;
 use crate::providers::catalog;
 use crate::surfaces;
 use crate::world::World;
@@ -35,9 +39,23 @@ pub(super) struct Unmatched {
     differs: Option<String>,
 }
 
-pub(super) async fn list(State(world): State<World>) -> Json<Vec<Unmatched>> {
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Wanted {
+    follow: bool,
+}
+
+pub(super) async fn list(State(world): State<World>, uri: Uri) -> Result<Response, Problem> {
+    let Query(wanted) = Query::<Wanted>::try_from_uri(&uri).map_err(|error| {
+        let query = uri.query().unwrap_or_default();
+        Problem::invalid(format!("the query '{query}' cannot be used: {error}"), "use follow=true or none")
+    })?;
+    if wanted.follow {
+        let form = |event: Event| serde_json::to_vec(&Some(event).filter(is_unmatched).map(explained)?).ok();
+        return Ok(follow_journal(world.journal.clone(), Filter::default(), form));
+    }
     let events = world.journal.read(&Filter::default()).into_iter();
-    Json(events.filter(is_unmatched).map(explained).collect())
+    Ok(Json(events.filter(is_unmatched).map(explained).collect::<Vec<_>>()).into_response())
 }
 
 fn text<'a>(event: &'a Event, name: &str) -> &'a str {

@@ -229,6 +229,7 @@ impl Exchange<'_> {
             now: world.clock.now(),
             wall: world.clock.wall(),
             relay: &world.relay,
+            rendered: &world.rendered,
             profile: &world.profile,
             seed: world.seed,
         };

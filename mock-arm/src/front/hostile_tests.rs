@@ -13,6 +13,7 @@ use crate::profile::{Authentication, Profile};
 use crate::store::{GROUPS, OPERATIONS, RESOURCES};
 use crate::surfaces::identity::claims::{Claims, Proof, Subject};
 use axum::body::Body;
+use bytes::Bytes;
 use http::Request;
 use serde_json::{Value, json};
 use sim_core::journal::Filter;
@@ -27,6 +28,20 @@ async fn raw(client: &Client, method: &str, host: &str, target: &str, body: Vec<
     let request = Request::builder().method(method).uri(target).header("host", host);
     let request = request.header("content-type", "application/json").body(Body::from(body)).unwrap();
     client.router.clone().oneshot(request).await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_comes_too_slowly_is_given_up_with_the_reason() {
+    let client = Client::open();
+    let before = client.world.ledger.revision();
+    let begun = futures::stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"{\"location\":"))]);
+    let endless = futures::StreamExt::chain(begun, futures::stream::pending());
+    let url = GROUP.replace("{s}", &client.world.profile.subscriptions[0].id.to_string());
+    let request = Request::builder().method("PUT").uri(url).header("host", "management.azure.com");
+    let response =
+        client.router.clone().oneshot(request.body(Body::from_stream(endless)).unwrap()).await.unwrap();
+    assert_eq!(response.status(), 400);
+    assert_eq!(client.world.ledger.revision(), before);
 }
 
 #[tokio::test]
@@ -279,13 +294,14 @@ fn sound(client: &Client) {
             if let Some(at) = parts[2..].iter().position(|part| *part == "providers") {
                 assert!(view.get(RESOURCES, &parts[..at + 2].join("/")).is_some(), "{key} has no host");
             }
-            let id = row.value["resource"]["id"].as_str().unwrap_or_default().to_ascii_lowercase();
+            let resource = crate::store::resources::resource(row);
+            let id = resource["id"].as_str().unwrap_or_default().to_ascii_lowercase();
             assert!(id.ends_with(parts.last().unwrap()), "{key} is called {id}");
             if let Some(operation) = row.value["operation"].as_str()
                 && let Some(operation) = view.get(OPERATIONS, operation)
                 && operation.value["state"] == "Running"
             {
-                let state = row.value["resource"]["properties"]["provisioningState"].as_str();
+                let state = resource["properties"]["provisioningState"].as_str();
                 assert_ne!(state, Some("Succeeded"), "{key} is done before its operation is");
             }
         }

@@ -71,8 +71,8 @@ fn empty(status: StatusCode) -> Response {
     response
 }
 
-fn bytes(status: StatusCode, body: Vec<u8>) -> Response {
-    let mut response = Response::new(Body::from(Bytes::from(body)));
+fn bytes(status: StatusCode, body: impl Into<Bytes>) -> Response {
+    let mut response = Response::new(Body::from(body.into()));
     *response.status_mut() = status;
     response.headers_mut().reserve(HEADERS);
     response.headers_mut().insert(CONTENT_TYPE, JSON);
@@ -98,7 +98,7 @@ pub(super) fn reply(context: &Context<'_>, reply: Reply) -> Response {
         Reply::Ok(body) => json(StatusCode::OK, &body),
         Reply::Created(body) => json(StatusCode::CREATED, &body),
         Reply::Resource { body, created, etag, operation } => {
-            let mut response = json(if created { StatusCode::CREATED } else { StatusCode::OK }, &body);
+            let mut response = bytes(if created { StatusCode::CREATED } else { StatusCode::OK }, body);
             let headers = response.headers_mut();
             if context.manner == Manner::Hub {
                 insert(headers, ETAG, &etag);

@@ -62,9 +62,7 @@ impl Provider for ExtendedLocation {
 
     fn handle(&self, call: &Call<'_>, txn: &mut Txn<'_>) -> Result<Reply, Refusal> {
         match call.target {
-            Target::Collection(typed) => {
-                tracked::list(call, typed, txn, |row| resources::resource(row).clone())
-            }
+            Target::Collection(typed) => tracked::list(call, typed, txn, |resource| resource),
             Target::Resource(typed) if typed.host.is_none() => handle(call, typed, txn),
             Target::OperationStatus { id, .. } => call.operation(id, txn).map(Reply::Status),
             _ => Err(Refusal::not_modelled("this path of Microsoft.ExtendedLocation")),
@@ -87,7 +85,7 @@ fn handle(call: &Call<'_>, typed: &Typed<'_>, txn: &mut Txn<'_>) -> Result<Reply
         (Verb::Delete, None) => Ok(Reply::Nothing),
         (_, None) => Err(Refusal::resource_not_found(&typed.full_name(), group)),
         (Verb::Delete, Some(found)) => {
-            let document = document(call, resources::resource(&found), "Deleting");
+            let document = document(call, &resources::resource(&found), "Deleting");
             let name = format!("{NAMESPACE}/{CUSTOM_LOCATIONS}/delete");
             let plan = Plan { name: &name, timing: DELETE, document: &document, hub: false };
             Ok(tracked::delete(call, plan, &key, &found, txn))
@@ -156,23 +154,20 @@ fn check_below(properties: &Map<String, Value>, host: &str, txn: &Txn<'_>) -> Re
 fn check_free(key: &str, host: &str, namespace: &str, txn: &Txn<'_>) -> Result<(), Refusal> {
     let kind = format!("/{NAMESPACE}/{CUSTOM_LOCATIONS}/").to_ascii_lowercase();
     let taken = txn.rows(RESOURCES, "").find(|(other, row)| {
-        let member = |name: &str| {
-            resources::resource(row)
-                .pointer(&format!("/properties/{name}"))
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-        };
-        *other != key
-            && other.contains(&kind)
-            && member("hostResourceId").eq_ignore_ascii_case(host)
-            && member("namespace") == namespace
+        if *other == key || !other.contains(&kind) {
+            return false;
+        }
+        let resource = resources::resource(row);
+        let properties = resource.get("properties").unwrap_or(&Value::Null);
+        tracked::text(properties, "hostResourceId").eq_ignore_ascii_case(host)
+            && tracked::text(properties, "namespace") == namespace
     });
     match taken {
         None => Ok(()),
         Some((_, row)) => {
             let text = format!(
                 "The namespace '{namespace}' of the cluster is already that of '{}'.",
-                tracked::text(resources::resource(row), "id")
+                tracked::text(&resources::resource(row), "id")
             );
             Err(Refusal::service(Kind::Conflict, "Conflict", text).target("properties.namespace"))
         }
@@ -192,7 +187,7 @@ fn put(
     let location = tracked::location(call, NAMESPACE, CUSTOM_LOCATIONS, wanted)?;
     if let Some(found) = found {
         tracked::check_alive(found)?;
-        tracked::check_location(typed, location, resources::resource(found))?;
+        tracked::check_location(typed, location, &resources::resource(found))?;
     }
     let properties = body.get("properties").and_then(Value::as_object);
     let properties = properties.ok_or_else(|| Refusal::invalid_content("'properties' is missing"))?;
@@ -205,7 +200,7 @@ fn put(
         "name": typed.name(),
         "location": location,
         "type": format!("{NAMESPACE}/{CUSTOM_LOCATIONS}"),
-        "systemData": tracked::system_data(call, found.map(resources::resource)),
+        "systemData": tracked::system_data(call, found.map(resources::resource).as_ref()),
         "properties": {
             "hostType": tags::text(properties, "hostType")?.unwrap_or("Kubernetes"),
             "hostResourceId": host,
@@ -225,15 +220,14 @@ fn put(
     let name = format!("{NAMESPACE}/{CUSTOM_LOCATIONS}/write");
     let plan = Plan { name: &name, timing: WRITE, document: &document, hub: false };
     let operation = tracked::begin(call, plan, key, &resource, txn);
-    let shown = |row: &Row| resources::resource(row).clone();
-    Ok(tracked::written(call, key, resource, operation, found.is_none(), txn, shown))
+    Ok(tracked::written(call, key, resource, operation, found.is_none(), txn, |resource| resource))
 }
 
 /// Tags are replaced; of the properties, the display name and the extensions can change. Done at once.
 fn patch(call: &Call<'_>, key: &str, found: &Row, txn: &mut Txn<'_>) -> Result<Reply, Refusal> {
     tracked::check_alive(found)?;
     let body = call.object()?;
-    let mut resource = resources::resource(found).clone();
+    let mut resource = resources::resource(found);
     if let Some(tags) = tags::read(body)? {
         resource["tags"] = Value::Object(tags);
     }
@@ -249,6 +243,6 @@ fn patch(call: &Call<'_>, key: &str, found: &Row, txn: &mut Txn<'_>) -> Result<R
         }
     }
     resource["systemData"] = tracked::system_data(call, Some(&resource));
-    resources::put(txn, key, resource.clone(), resources::operation(found));
+    resources::put(txn, key, &resource, resources::operation(found));
     Ok(Reply::Ok(Arc::new(resource)))
 }

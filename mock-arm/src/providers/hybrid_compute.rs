@@ -73,9 +73,7 @@ impl Provider for HybridCompute {
             return links(typed, txn);
         }
         match call.target {
-            Target::Collection(typed) => {
-                tracked::list(call, typed, txn, |row| resources::resource(row).clone())
-            }
+            Target::Collection(typed) => tracked::list(call, typed, txn, |resource| resource),
             _ if kind.eq_ignore_ascii_case(SCOPES) => one(call, typed, txn, put_scope, None),
             _ if kind.eq_ignore_ascii_case(GATEWAYS) => one(call, typed, txn, put_gateway, Some(GONE)),
             _ if kind.eq_ignore_ascii_case(SETTINGS) => settings(call, typed, txn),
@@ -112,7 +110,7 @@ fn one(
         (_, None) => Err(Refusal::resource_not_found(&typed.full_name(), group)),
         (Verb::Delete, Some(found)) => Ok(match gone {
             Some(timing) => {
-                let document = document(call, resources::resource(&found), "Deleting");
+                let document = document(call, &resources::resource(&found), "Deleting");
                 let name = format!("{NAMESPACE}/{}/delete", typed.type_name());
                 tracked::delete(
                     call,
@@ -153,7 +151,7 @@ fn envelope(call: &Call<'_>, typed: &Typed<'_>, kind: &str, found: Option<&Row>)
     let location = tracked::location(call, NAMESPACE, kind, wanted)?;
     if let Some(found) = found {
         tracked::check_alive(found)?;
-        tracked::check_location(typed, location, resources::resource(found))?;
+        tracked::check_location(typed, location, &resources::resource(found))?;
     }
     let mut resource = json!({
         "id": typed.id(),
@@ -174,7 +172,7 @@ fn sent<'a>(call: &Call<'a>) -> Result<Option<&'a Map<String, Value>>, Refusal> 
 /// Immutable identifiers: the one that is there, or a drawn one.
 fn identifier(call: &Call<'_>, key: &str, member: &str, found: Option<&Row>) -> Value {
     let known =
-        found.and_then(|row| resources::resource(row).pointer(&format!("/properties/{member}"))).cloned();
+        found.and_then(|row| resources::resource(row).pointer(&format!("/properties/{member}")).cloned());
     known.unwrap_or_else(|| {
         call.seed.uuid(&format!("{member}/{key}/{}", call.now.as_nanosecond())).to_string().into()
     })
@@ -198,7 +196,7 @@ fn put_scope(
         "provisioningState": "Succeeded",
         "privateEndpointConnections": [],
     });
-    resources::put(txn, key, resource.clone(), None);
+    resources::put(txn, key, &resource, None);
     // Recordings show 200 for a new scope, too.
     Ok(Reply::Ok(Arc::new(resource)))
 }
@@ -226,14 +224,13 @@ fn put_gateway(
     let name = format!("{NAMESPACE}/{GATEWAYS}/write");
     let plan = Plan { name: &name, timing: GATEWAY, document: &document, hub: false };
     let operation = tracked::begin(call, plan, key, &resource, txn);
-    let shown = |row: &Row| resources::resource(row).clone();
-    Ok(tracked::written(call, key, resource, operation, found.is_none(), txn, shown))
+    Ok(tracked::written(call, key, resource, operation, found.is_none(), txn, |resource| resource))
 }
 
 /// Tags are replaced; of a gateway, the allowed features can change. Done at once.
 fn patch(call: &Call<'_>, key: &str, found: &Row, txn: &mut Txn<'_>) -> Result<Reply, Refusal> {
     tracked::check_alive(found)?;
-    let mut resource = resources::resource(found).clone();
+    let mut resource = resources::resource(found);
     if let Some(tags) = tags::read(call.object()?)? {
         resource["tags"] = Value::Object(tags);
     }
@@ -242,7 +239,7 @@ fn patch(call: &Call<'_>, key: &str, found: &Row, txn: &mut Txn<'_>) -> Result<R
     {
         resource["properties"]["allowedFeatures"] = features.clone();
     }
-    resources::put(txn, key, resource.clone(), resources::operation(found));
+    resources::put(txn, key, &resource, resources::operation(found));
     Ok(Reply::Ok(Arc::new(resource)))
 }
 
@@ -277,7 +274,7 @@ fn settings(call: &Call<'_>, typed: &Typed<'_>, txn: &mut Txn<'_>) -> Result<Rep
             "gatewayProperties": gateway.unwrap_or_else(|| json!({})),
         },
     });
-    resources::put(txn, &key, resource.clone(), None);
+    resources::put(txn, &key, &resource, None);
     Ok(Reply::Ok(Arc::new(resource)))
 }
 
@@ -286,7 +283,7 @@ fn links(typed: &Typed<'_>, txn: &Txn<'_>) -> Result<Reply, Refusal> {
     let path: Vec<_> = typed.path.iter().take(2).cloned().collect();
     let scope = Typed { path, ..typed.clone() };
     let region = resources::get(txn, &scope.key())
-        .map(|row| tracked::text(resources::resource(row), "location").to_owned())
+        .map(|row| tracked::text(&resources::resource(row), "location").to_owned())
         .unwrap_or_default();
     let link = json!({
         "id": format!("{}/privateLinkResources/hybridcompute", scope.id()),

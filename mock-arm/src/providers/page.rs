@@ -80,6 +80,11 @@ impl Filter {
         })
     }
 
+    /// Whether the filter wants everything.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether the filter wants this item. `tagName` and `tagValue` look at the same tag.
     pub(super) fn accepts(&self, item: &Value) -> bool {
         let tag = self.0.iter().find_map(|clause| match clause {

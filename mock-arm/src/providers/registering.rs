@@ -76,7 +76,8 @@ fn region(call: &Call<'_>, txn: &Txn<'_>) -> Option<String> {
     let mut place = Some(typed);
     while let Some(typed) = place {
         let row = txn.row(crate::store::RESOURCES, &typed.key());
-        if let Some(location) = row.and_then(|row| resources::resource(row).get("location")?.as_str()) {
+        let resource = row.map(resources::resource).unwrap_or_default();
+        if let Some(location) = resource.get("location").and_then(serde_json::Value::as_str) {
             return Some(catalog::regions::normalize(location));
         }
         place = typed.host.as_deref();

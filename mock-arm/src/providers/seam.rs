@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::Value;
 use sim_core::ledger::Txn;
@@ -18,6 +19,7 @@ use super::target::Target;
 use crate::lro::{self, Document, Draft, Operation, State};
 use crate::profile::{Profile, Style};
 use crate::relay::RelayKey;
+use crate::store::rendered::Rendered;
 
 /// What a caller wants with a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -129,6 +131,8 @@ pub struct Call<'a> {
     pub wall: Timestamp,
     /// Who signs what relays check.
     pub relay: &'a RelayKey,
+    /// What was shown of resources before.
+    pub rendered: &'a Rendered,
     /// What the cloud consists of.
     pub profile: &'a Profile,
     /// The root of simulated randomness.
@@ -163,8 +167,8 @@ pub enum Reply {
     Created(Arc<Value>),
     /// The resource with its entity tag, and the operation that goes on working on it.
     Resource {
-        /// The resource.
-        body: Arc<Value>,
+        /// The resource, as it goes over the wire.
+        body: Bytes,
         /// Whether to say "created".
         created: bool,
         /// Its entity tag, quoted.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use sim_core::ledger::{Row, Txn};
 
@@ -105,14 +106,17 @@ pub(super) fn check_name(name: &str, longest: usize, also: &str, what: &str) -> 
 
 /// Whether the resource of a row is on its way out.
 pub(super) fn is_deleting(row: &Row) -> bool {
-    resources::resource(row).pointer("/properties/provisioningState").is_some_and(|state| state == "Deleting")
+    resources::state(row) == Some("Deleting")
 }
 
 /// Fails when a resource is on its way out. What the real service says then is not known; the code is ours.
 pub(super) fn check_alive(found: &Row) -> Result<(), Refusal> {
     if is_deleting(found) {
-        let name = text(resources::resource(found), "name");
-        let text = format!("The resource '{name}' is being deleted. Wait until the deletion has ended.");
+        let resource = resources::resource(found);
+        let text = format!(
+            "The resource '{}' is being deleted. Wait until the deletion has ended.",
+            text(&resource, "name")
+        );
         return Err(Refusal::service(Kind::Conflict, "Conflict", text));
     }
     Ok(())
@@ -175,23 +179,28 @@ pub(super) fn written(
     mut operation: Operation,
     created: bool,
     txn: &mut Txn<'_>,
-    shown: impl FnOnce(&Row) -> Value,
+    shown: impl FnOnce(Value) -> Value,
 ) -> Reply {
     let immediate = operation.style == Style::Immediate;
     let resource = if immediate { with_state(resource, "Succeeded") } else { resource };
-    resources::put(txn, key, resource, Some(&operation.id));
+    resources::put(txn, key, &resource, Some(&operation.id));
     if immediate {
         lro::finish(txn, &mut operation, State::Succeeded, call.now);
     }
     match resources::get(txn, key) {
         Some(row) => Reply::Resource {
-            body: Arc::new(shown(row)),
+            body: json_text(&shown(resource)),
             created,
             etag: resources::etag(row),
             operation: (!immediate).then(|| Box::new(operation)),
         },
         None => Reply::Nothing,
     }
+}
+
+/// A document as it goes over the wire.
+pub(super) fn json_text(document: &Value) -> Bytes {
+    document.to_string().into()
 }
 
 /// Begins to delete the resource of `found`, or tells of the deletion that is under way.
@@ -201,14 +210,14 @@ pub(super) fn delete(call: &Call<'_>, plan: Plan<'_>, key: &str, found: &Row, tx
         operation.etag = resources::etag(found);
         return Reply::Accepted(Box::new(operation));
     }
-    let resource = resources::resource(found).clone();
+    let resource = resources::resource(found);
     let mut operation = begin(call, plan, key, &resource, txn);
     if operation.style == Style::Immediate {
         lro::finish(txn, &mut operation, State::Succeeded, call.now);
         remove(txn, key);
         return Reply::Nothing;
     }
-    resources::put(txn, key, with_state(resource, "Deleting"), Some(&operation.id));
+    resources::put(txn, key, &with_state(resource, "Deleting"), Some(&operation.id));
     operation.etag = resources::get(txn, key).map(resources::etag).unwrap_or_default();
     Reply::Accepted(Box::new(operation))
 }
@@ -243,11 +252,11 @@ pub(super) fn settle(
         State::Failed { .. } => "Failed",
         State::Canceled => "Canceled",
     };
-    let mut resource = with_state(resources::resource(&row).clone(), state);
+    let mut resource = with_state(resources::resource(&row), state);
     if state == "Succeeded" {
         succeeded(&mut resource);
     }
-    resources::put(txn, &operation.key, resource, Some(&operation.id));
+    resources::put(txn, &operation.key, &resource, Some(&operation.id));
     outcome
 }
 
@@ -256,7 +265,7 @@ pub(super) fn list(
     call: &Call<'_>,
     typed: &Typed<'_>,
     txn: &Txn<'_>,
-    shown: impl Fn(&Row) -> Value,
+    shown: impl Fn(Value) -> Value,
 ) -> Result<Reply, Refusal> {
     let kind = typed.path.last().map(|kind| kind.to_ascii_lowercase()).unwrap_or_default();
     // Below a group, a host or a parent, the type's resources stand together; in a subscription group by group.
@@ -274,7 +283,7 @@ pub(super) fn list(
         rest.strip_prefix(tail.as_str()).is_some_and(|name| !name.contains('/'))
     };
     let rows = txn.rows(RESOURCES, &prefix).filter(|(key, row)| ours(key) && is_listed(call, row));
-    page(call.query, rows.map(|(key, row)| (key, Arc::new(shown(row))))).map(Reply::Page)
+    page(call.query, rows.map(|(key, row)| (key, Arc::new(shown(resources::resource(row)))))).map(Reply::Page)
 }
 
 /// Whether lists show a resource yet: where the profile has them lag, one that was made a moment ago is missing.
@@ -283,7 +292,8 @@ pub(super) fn is_listed(call: &Call<'_>, row: &Row) -> bool {
     if lag.is_zero() {
         return true;
     }
-    let made = resources::resource(row).pointer("/systemData/createdAt").and_then(Value::as_str);
+    let resource = resources::resource(row);
+    let made = resource.pointer("/systemData/createdAt").and_then(Value::as_str);
     let made = made.and_then(|made| made.parse::<jiff::Timestamp>().ok());
     made.is_none_or(|made| sim_core::clock::later(made, lag) <= call.now)
 }

@@ -7,6 +7,7 @@ pub mod buckets;
 pub mod groups;
 pub mod identities;
 pub mod registrations;
+pub mod rendered;
 pub mod resources;
 pub mod time;
 

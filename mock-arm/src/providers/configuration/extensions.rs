@@ -26,8 +26,7 @@ const DELETE: Timing = Timing { style: Style::Both, span: Duration::from_secs(30
 const CURRENT: &str = "1.0.0";
 
 /// From this version on, versions and system extensions are told apart.
-fn shown(call: &Call<'_>, row: &Row) -> Value {
-    let mut extension = resources::resource(row).clone();
+fn shown(call: &Call<'_>, mut extension: Value) -> Value {
     if call.version < "2022-11-01"
         && let Some(properties) = extension.get_mut("properties").and_then(Value::as_object_mut)
     {
@@ -58,7 +57,7 @@ fn document(resource: &Value, region: &str, running: &str) -> impl Fn(&str) -> D
 /// Where the cluster is.
 fn region(typed: &Typed<'_>, txn: &Txn<'_>) -> String {
     let cluster = typed.host.as_ref().and_then(|host| resources::get(txn, &host.key()));
-    cluster.map(|row| tracked::text(resources::resource(row), "location").to_owned()).unwrap_or_default()
+    cluster.map(|row| tracked::text(&resources::resource(row), "location").to_owned()).unwrap_or_default()
 }
 
 fn name(verb: &str) -> String {
@@ -66,7 +65,7 @@ fn name(verb: &str) -> String {
 }
 
 pub(super) fn list(call: &Call<'_>, typed: &Typed<'_>, txn: &Txn<'_>) -> Result<Reply, Refusal> {
-    tracked::list(call, typed, txn, |row| shown(call, row)).map(Reply::with_null_link)
+    tracked::list(call, typed, txn, |extension| shown(call, extension)).map(Reply::with_null_link)
 }
 
 pub(super) fn handle(call: &Call<'_>, typed: &Typed<'_>, txn: &mut Txn<'_>) -> Result<Reply, Refusal> {
@@ -81,7 +80,7 @@ pub(super) fn handle(call: &Call<'_>, typed: &Typed<'_>, txn: &mut Txn<'_>) -> R
         }
         (Verb::Delete, Some(found)) => Ok(delete(call, &key, &found, txn)),
         (Verb::Patch, Some(found)) => patch(call, &key, &found, txn),
-        (_, Some(found)) => Ok(Reply::Ok(Arc::new(shown(call, &found)))),
+        (_, Some(found)) => Ok(Reply::Ok(Arc::new(shown(call, resources::resource(&found))))),
     }
 }
 
@@ -96,21 +95,23 @@ fn put(
     if let Some(found) = found {
         tracked::check_alive(found)?;
     }
-    let extension = body::put(call, typed, key, found.map(resources::resource), txn)?;
+    let extension = body::put(call, typed, key, found.map(resources::resource).as_ref(), txn)?;
     let running = if found.is_some() { "Updating" } else { "Creating" };
     let document = document(&extension, &region(typed, txn), running);
     let plan = Plan { name: &name("write"), timing: WRITE, document: &document, hub: false };
     let operation = tracked::begin(call, plan, key, &extension, txn);
-    Ok(tracked::written(call, key, extension, operation, found.is_none(), txn, |row| shown(call, row)))
+    Ok(tracked::written(call, key, extension, operation, found.is_none(), txn, |extension| {
+        shown(call, extension)
+    }))
 }
 
 fn patch(call: &Call<'_>, key: &str, found: &Row, txn: &mut Txn<'_>) -> Result<Reply, Refusal> {
     tracked::check_alive(found)?;
-    let extension = tracked::with_state(body::patch(call, resources::resource(found))?, "Updating");
+    let extension = tracked::with_state(body::patch(call, &resources::resource(found))?, "Updating");
     let document = document(&extension, "", "Updating");
     let plan = Plan { name: &name("write"), timing: WRITE, document: &document, hub: false };
     let operation = tracked::begin(call, plan, key, &extension, txn);
-    Ok(tracked::written(call, key, extension, operation, false, txn, |row| shown(call, row)))
+    Ok(tracked::written(call, key, extension, operation, false, txn, |extension| shown(call, extension)))
 }
 
 /// A forced deletion does not wait for agents. Its reply, the text of an HTTP message, is what the service sends.
@@ -128,7 +129,7 @@ fn delete(call: &Call<'_>, key: &str, found: &Row, txn: &mut Txn<'_>) -> Reply {
             "isSuccessStatusCode": true,
         })));
     }
-    let document = document(resources::resource(found), "", "Deleting");
+    let document = document(&resources::resource(found), "", "Deleting");
     let plan = Plan { name: &name("delete"), timing: DELETE, document: &document, hub: false };
     tracked::delete(call, plan, key, found, txn)
 }
@@ -142,7 +143,7 @@ pub(super) fn settle(operation: &Operation, outcome: State, now: Timestamp, txn:
         extension["systemData"]["lastModifiedAt"] = body::moment(now);
     });
     if failed && let Some(row) = resources::get(txn, &operation.key).cloned() {
-        let mut extension = resources::resource(&row).clone();
+        let mut extension = resources::resource(&row);
         extension["properties"]["statuses"] = json!([{
             "code": "InstallationFailed",
             "displayStatus": "Failed",
@@ -150,7 +151,7 @@ pub(super) fn settle(operation: &Operation, outcome: State, now: Timestamp, txn:
             "message": "The installation of the extension failed.",
             "time": body::moment(now),
         }]);
-        resources::put(txn, &operation.key, extension, resources::operation(&row));
+        resources::put(txn, &operation.key, &extension, resources::operation(&row));
     }
     outcome
 }

@@ -43,9 +43,7 @@ pub(super) fn handle(call: &Call<'_>, txn: &mut Txn<'_>) -> Result<Reply, Refusa
         Target::Collection(typed) if typed.path.len() > 1 => operations(typed, &key, txn),
         Target::Collection(_) => {
             let prefix = format!("{key}/{DEPLOYMENTS_TYPE}/");
-            Ok(tracked::whole(
-                txn.rows(DEPLOYMENTS, &prefix).map(|(_, row)| resources::resource(row).clone()),
-            ))
+            Ok(tracked::whole(txn.rows(DEPLOYMENTS, &prefix).map(|(_, row)| resources::resource(row))))
         }
         _ => one(call, typed, &key, txn),
     }
@@ -57,7 +55,7 @@ fn not_found(typed: &Typed<'_>) -> Refusal {
 }
 
 fn one(call: &Call<'_>, typed: &Typed<'_>, key: &str, txn: &mut Txn<'_>) -> Result<Reply, Refusal> {
-    let found = txn.row(DEPLOYMENTS, key).map(|row| resources::resource(row).clone());
+    let found = txn.row(DEPLOYMENTS, key).map(resources::resource);
     match (call.verb, found) {
         (Verb::Put, found) => put(call, typed, key, found.is_none(), txn),
         (Verb::Delete, None) => Ok(Reply::Nothing),
@@ -118,7 +116,7 @@ fn put(
     }
     store(txn, key, &deployment, &operation.id, &applied.keys);
     Ok(Reply::Resource {
-        body: Arc::new(deployment),
+        body: tracked::json_text(&deployment),
         created,
         etag: String::new(),
         operation: Some(Box::new(operation)),
@@ -126,7 +124,9 @@ fn put(
 }
 
 fn store(txn: &mut Txn<'_>, key: &str, deployment: &Value, operation: &str, keys: &[String]) {
-    txn.put(DEPLOYMENTS, key, json!({ "resource": deployment, "operation": operation, "keys": keys }));
+    let mut row = resources::stored(deployment, Some(operation));
+    row["keys"] = keys.into();
+    txn.put(DEPLOYMENTS, key, row);
 }
 
 /// Tries a template out: what it would do is undone.
@@ -154,7 +154,7 @@ fn operations(typed: &Typed<'_>, key: &str, txn: &Txn<'_>) -> Result<Reply, Refu
     let row = txn.row(DEPLOYMENTS, key).ok_or_else(|| not_found(typed))?;
     let keys = row.value.get("keys").and_then(Value::as_array).cloned().unwrap_or_default();
     let shown = keys.iter().filter_map(Value::as_str).enumerate().map(|(number, key)| {
-        let resource = resources::get(txn, key).map(resources::resource).cloned().unwrap_or_default();
+        let resource = resources::get(txn, key).map(resources::resource).unwrap_or_default();
         let text = |name: &str| tracked::text(&resource, name).to_owned();
         json!({
             "id": format!("{}/operations/{number:016X}", typed.id()),
@@ -184,11 +184,8 @@ pub(super) fn settle(operation: &Operation, outcome: State, txn: &mut Txn<'_>) -
         .flatten()
         .filter_map(|key| key.as_str().map(str::to_owned))
         .collect();
-    let found: Vec<Value> = keys
-        .iter()
-        .filter_map(|key| resources::get(txn, key))
-        .map(|row| resources::resource(row).clone())
-        .collect();
+    let found: Vec<Value> =
+        keys.iter().filter_map(|key| resources::get(txn, key)).map(resources::resource).collect();
     let outcome = if outcome == State::Succeeded { judge(&found) } else { outcome };
     let word = match &outcome {
         State::Running => "Running",
@@ -196,7 +193,7 @@ pub(super) fn settle(operation: &Operation, outcome: State, txn: &mut Txn<'_>) -
         State::Failed { .. } => "Failed",
         State::Canceled => "Canceled",
     };
-    let mut deployment = resources::resource(&row).clone();
+    let mut deployment = resources::resource(&row);
     deployment["properties"]["provisioningState"] = word.into();
     if let State::Failed { error } = &outcome {
         // An error is plain data: it always has a JSON form.

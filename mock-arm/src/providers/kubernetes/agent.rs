@@ -50,7 +50,7 @@ pub fn key(id: &ResourceId) -> Option<String> {
 }
 
 fn usable(row: &Row) -> bool {
-    resources::resource(row).pointer("/properties/provisioningState").is_none_or(|state| state != "Deleting")
+    resources::state(row) != Some("Deleting")
 }
 
 /// The stored form of a connected cluster: every property that any API version knows, the connectivity status not
@@ -63,7 +63,7 @@ pub fn find(ledger: &Ledger, id: &ResourceId) -> Result<Value, NotFound> {
     let key = key(id).ok_or_else(missing)?;
     ledger.read(|view| {
         let row = resources::get(view, &key).filter(|row| usable(row)).ok_or_else(missing)?;
-        Ok(resources::resource(row).clone())
+        Ok(resources::resource(row))
     })
 }
 
@@ -77,7 +77,7 @@ pub fn report(ledger: &Ledger, id: &ResourceId, report: &Report, now: Timestamp)
     let key = key(id).ok_or_else(missing)?;
     ledger.write(|txn| {
         let row = resources::get(txn, &key).filter(|row| usable(row)).ok_or_else(missing)?;
-        let before = resources::resource(row).clone();
+        let before = resources::resource(row);
         let operation = resources::operation(row).map(str::to_owned);
         let mut after = before.clone();
         if let Some(properties) = after.get_mut("properties").and_then(Value::as_object_mut) {
@@ -88,7 +88,7 @@ pub fn report(ledger: &Ledger, id: &ResourceId, report: &Report, now: Timestamp)
             system.insert("lastModifiedByType".into(), "Application".into());
             system.insert("lastModifiedAt".into(), precise(now).into());
         }
-        resources::put(txn, &key, after, operation.as_deref());
+        resources::put(txn, &key, &after, operation.as_deref());
         Ok(before)
     })
 }

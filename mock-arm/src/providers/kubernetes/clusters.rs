@@ -1,6 +1,5 @@
 //! The verbs of `connectedClusters` (recordings of the Arc service; API model of 2021-10-01 and later).
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -23,12 +22,11 @@ const PATCH: Timing = Timing { style: Style::Location, span: Duration::from_secs
 const DELETE: Timing = Timing { style: Style::Both, span: Duration::from_secs(7), retry_after: 10 };
 
 pub(super) fn list(call: &Call<'_>, typed: &Typed<'_>, txn: &Txn<'_>) -> Result<Reply, Refusal> {
-    tracked::list(call, typed, txn, |row| shown(call, row))
+    tracked::list(call, typed, txn, |resource| shown(call, resource))
 }
 
 /// The resource as the call's version shows it now.
-fn shown(call: &Call<'_>, row: &Row) -> Value {
-    let mut resource = resources::resource(row).clone();
+fn shown(call: &Call<'_>, mut resource: Value) -> Value {
     if let Some(properties) = resource.get_mut("properties") {
         let status = connectivity::status(properties, call.now);
         properties["connectivityStatus"] = status.as_str().into();
@@ -36,13 +34,15 @@ fn shown(call: &Call<'_>, row: &Row) -> Value {
     versions::view(resource, call.version)
 }
 
-fn reply(call: &Call<'_>, row: &Row) -> Reply {
-    Reply::Resource {
-        body: Arc::new(shown(call, row)),
-        created: false,
-        etag: resources::etag(row),
-        operation: None,
-    }
+fn reply(call: &Call<'_>, key: &str, row: &Row) -> Reply {
+    let body = call.rendered.get(key, row, call.version, call.now).unwrap_or_else(|| {
+        let resource = resources::resource(row);
+        let until = connectivity::changes_at(&resource["properties"], call.now);
+        let body = tracked::json_text(&shown(call, resource));
+        call.rendered.keep(key, row, call.version, call.now..until, body.clone());
+        body
+    });
+    Reply::Resource { body, created: false, etag: resources::etag(row), operation: None }
 }
 
 pub(super) fn handle(call: &Call<'_>, typed: &Typed<'_>, txn: &mut Txn<'_>) -> Result<Reply, Refusal> {
@@ -57,7 +57,7 @@ pub(super) fn handle(call: &Call<'_>, typed: &Typed<'_>, txn: &mut Txn<'_>) -> R
         (_, None) => Err(Refusal::resource_not_found(&typed.full_name(), group)),
         (Verb::Delete, Some(found)) => Ok(delete(call, &key, &found, txn)),
         (Verb::Patch, Some(found)) => patch(call, &key, &found, txn),
-        (_, Some(found)) => Ok(reply(call, &found)),
+        (_, Some(found)) => Ok(reply(call, &key, &found)),
     }
 }
 
@@ -70,33 +70,36 @@ fn put(
 ) -> Result<Reply, Refusal> {
     let wanted = body::Put::read(call, typed)?;
     let before = found.map(resources::resource);
-    if let Some(found) = found {
+    let before = before.as_ref();
+    if let (Some(found), Some(before)) = (found, before) {
         tracked::check_alive(found)?;
-        tracked::check_location(typed, wanted.location, resources::resource(found))?;
-        wanted.check_key(call, resources::resource(found))?;
+        tracked::check_location(typed, wanted.location, before)?;
+        wanted.check_key(call, before)?;
     }
     let principal = || tracked::principal(call, key, before, txn);
     let resource = wanted.apply(call, typed, principal, before);
     let operation = begin(call, "write", WRITE, key, &resource, txn);
     let resource = tracked::with_state(resource, "Accepted");
-    Ok(tracked::written(call, key, resource, operation, true, txn, |row| shown(call, row)))
+    Ok(tracked::written(call, key, resource, operation, true, txn, |resource| shown(call, resource)))
 }
 
 fn patch(call: &Call<'_>, key: &str, found: &Row, txn: &mut Txn<'_>) -> Result<Reply, Refusal> {
     tracked::check_alive(found)?;
-    let resource = body::patch(call, resources::resource(found))?;
+    let resource = body::patch(call, &resources::resource(found))?;
     // From this version on a PATCH is a long-running operation; before, it is done at once.
     if call.version >= "2025-12-01" {
         let operation = begin(call, "write", PATCH, key, &resource, txn);
         if operation.style != Style::Immediate {
-            resources::put(txn, key, tracked::with_state(resource, "Updating"), Some(&operation.id));
+            resources::put(txn, key, &tracked::with_state(resource, "Updating"), Some(&operation.id));
             return Ok(Reply::Accepted(Box::new(operation)));
         }
-        return Ok(tracked::written(call, key, resource, operation, false, txn, |row| shown(call, row)));
+        return Ok(tracked::written(call, key, resource, operation, false, txn, |resource| {
+            shown(call, resource)
+        }));
     }
-    resources::put(txn, key, resource, resources::operation(found));
+    resources::put(txn, key, &resource, resources::operation(found));
     let row = resources::get(txn, key).unwrap_or(found);
-    Ok(reply(call, row))
+    Ok(reply(call, key, row))
 }
 
 fn begin(
@@ -114,7 +117,7 @@ fn begin(
 }
 
 fn delete(call: &Call<'_>, key: &str, found: &Row, txn: &mut Txn<'_>) -> Reply {
-    let location = tracked::text(resources::resource(found), "location").to_owned();
+    let location = tracked::text(&resources::resource(found), "location").to_owned();
     let document = |id: &str| Document::hub(super::NAMESPACE, &location, id);
     let name = format!("{}/{}/delete", super::NAMESPACE, super::CLUSTERS);
     let plan = Plan { name: &name, timing: DELETE, document: &document, hub: true };

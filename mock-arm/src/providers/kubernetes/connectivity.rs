@@ -31,6 +31,14 @@ pub fn status(properties: &Value, now: Timestamp) -> ConnectivityStatus {
     }
 }
 
+/// The next moment after `now` at which the status changes by itself; the end of time when it does not.
+#[must_use]
+pub fn changes_at(properties: &Value, now: Timestamp) -> Timestamp {
+    let expiry = time(properties, "managedIdentityCertificateExpirationTime");
+    let silence = time(properties, "lastConnectivityTime").map(|last| later(last, OFFLINE_AFTER));
+    [expiry, silence].into_iter().flatten().filter(|at| *at > now).min().unwrap_or(Timestamp::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,6 +55,9 @@ mod tests {
         assert_eq!(status(&properties, at("2026-01-01T00:15:00.5Z")), ConnectivityStatus::Offline);
         properties["managedIdentityCertificateExpirationTime"] = json!("2026-01-01T00:10:00Z");
         assert_eq!(status(&properties, at("2026-01-01T00:10:00Z")), ConnectivityStatus::Expired);
+        assert_eq!(changes_at(&properties, at("2026-01-01T00:00:01Z")), at("2026-01-01T00:10:00Z"));
+        assert_eq!(changes_at(&properties, at("2026-01-01T00:10:00Z")), at("2026-01-01T00:15:00.5Z"));
+        assert_eq!(changes_at(&properties, at("2026-01-01T00:16:00Z")), Timestamp::MAX);
         assert_eq!(status(&json!({}), at("2026-01-01T00:00:00Z")), ConnectivityStatus::Connecting);
     }
 }

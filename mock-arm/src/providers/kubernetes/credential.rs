@@ -51,7 +51,7 @@ pub(super) fn list(call: &Call<'_>, typed: &Typed<'_>, txn: &Txn<'_>) -> Result<
         None if plural => false,
         _ => return Err(wrong("'clientProxy' is missing, or not true or false", "clientProxy")),
     };
-    let cluster = resources::resource(row);
+    let cluster = &resources::resource(row);
     let config = kubeconfig(call, cluster, proxied, method.eq_ignore_ascii_case("Token"));
     let mut reply =
         json!({ "kubeconfigs": [{ "name": "credentialName1", "value": STANDARD.encode(config) }] });

@@ -50,9 +50,9 @@ pub(super) fn list(
     let filter = Filter::of(call.query)?;
     let expand = call.query.get("$expand").unwrap_or_default();
     let prefix = resources::prefix(subscription, group);
-    let rows = txn
-        .rows(RESOURCES, &prefix)
-        .filter(|(_, row)| tracked::is_listed(call, row) && filter.accepts(resources::resource(row)));
-    let items = rows.map(|(key, row)| (key, Arc::new(summary(resources::resource(row), expand))));
+    let rows = txn.rows(RESOURCES, &prefix).filter(|(_, row)| {
+        tracked::is_listed(call, row) && (filter.is_empty() || filter.accepts(&resources::resource(row)))
+    });
+    let items = rows.map(|(key, row)| (key, Arc::new(summary(&resources::resource(row), expand))));
     page(call.query, items).map(Reply::Page)
 }

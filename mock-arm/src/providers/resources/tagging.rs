@@ -34,7 +34,7 @@ fn read(owner: &Owner, txn: &Txn<'_>) -> Map<String, Value> {
             groups::get(txn, subscription, group).and_then(|group| group.get("tags")).cloned()
         }
         Owner::Resource(key) => {
-            resources::get(txn, key).and_then(|row| resources::resource(row).get("tags")).cloned()
+            resources::get(txn, key).and_then(|row| resources::resource(row).get("tags").cloned())
         }
     };
     match found {
@@ -54,9 +54,9 @@ fn write(owner: &Owner, tags: Map<String, Value>, txn: &mut Txn<'_>) {
         }
         Owner::Resource(key) => {
             if let Some(row) = resources::get(txn, key).cloned() {
-                let mut resource = resources::resource(&row).clone();
+                let mut resource = resources::resource(&row);
                 resource["tags"] = Value::Object(tags);
-                resources::put(txn, key, resource, resources::operation(&row));
+                resources::put(txn, key, &resource, resources::operation(&row));
             }
         }
     }

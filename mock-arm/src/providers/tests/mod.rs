@@ -87,6 +87,7 @@ impl Cloud {
             now: self.now(),
             wall: self.world.clock.wall(),
             relay: &self.world.relay,
+            rendered: &self.world.rendered,
             profile: &self.world.profile,
             seed: self.world.seed,
         };
@@ -114,7 +115,8 @@ impl Cloud {
 
 fn value(reply: Reply) -> Value {
     match reply {
-        Reply::Ok(body) | Reply::Created(body) | Reply::Resource { body, .. } => (*body).clone(),
+        Reply::Ok(body) | Reply::Created(body) => (*body).clone(),
+        Reply::Resource { body, .. } => serde_json::from_slice(&body).unwrap(),
         other => panic!("no body in {other:?}"),
     }
 }

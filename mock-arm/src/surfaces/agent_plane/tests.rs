@@ -49,7 +49,7 @@ fn put(world: &World, key: &RsaKey, principal: &str) {
         },
     });
     let done: Result<(), ()> = world.ledger.write(|txn| {
-        resources::put(txn, &agent::key(&id).unwrap(), resource, None);
+        resources::put(txn, &agent::key(&id).unwrap(), &resource, None);
         Ok(())
     });
     done.unwrap();

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mock_arm::server::Cloud;
+use mock_arm::store::resources;
 use rustls::ClientConfig;
-use serde_json::Value;
 use sim_core::clock::Clock;
 
 use crate::load::{self, Prepared, Target};
@@ -41,21 +41,17 @@ fn fill(cloud: &Cloud, from: usize, count: usize) -> Result<(), String> {
     let ledger = cloud.ledger();
     let found = ledger.read(|view| {
         let (key, row) = view.scan(mock_arm::store::RESOURCES, "").next()?;
-        Some((key.to_owned(), row.value.to_string()))
+        Some((key.to_owned(), resources::resource(row)))
     });
-    let (key, text) = found.ok_or("there is no cluster to copy")?;
+    let (key, mut resource) = found.ok_or("there is no cluster to copy")?;
     let base = key.rsplit_once('/').map(|(base, _)| base.to_owned()).unwrap_or_default();
     for index in from..count {
-        let mut value: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
         let name = format!("n{index:06}");
-        let id = value["resource"]["id"]
-            .as_str()
-            .and_then(|id| id.rsplit_once('/'))
-            .map(|(base, _)| base.to_owned());
-        value["resource"]["id"] = format!("{}/{name}", id.unwrap_or_default()).into();
-        value["resource"]["name"] = name.as_str().into();
+        let id = resource["id"].as_str().and_then(|id| id.rsplit_once('/')).map(|(base, _)| base.to_owned());
+        resource["id"] = format!("{}/{name}", id.unwrap_or_default()).into();
+        resource["name"] = name.as_str().into();
         let written: Result<(), std::convert::Infallible> = ledger.write(|txn| {
-            txn.put(mock_arm::store::RESOURCES, &format!("{base}/{name}"), value);
+            resources::put(txn, &format!("{base}/{name}"), &resource, None);
             Ok(())
         });
         let Ok(()) = written;
