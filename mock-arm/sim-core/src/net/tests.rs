@@ -160,3 +160,27 @@ fn the_environment_is_read_and_what_is_unusable_is_named() {
     assert!(net.proxy_for("https", "10.96.0.1", 443).is_none());
     assert!(net.proxy_for("https", ARM, 443).is_some());
 }
+
+#[tokio::test]
+async fn an_api_server_under_its_service_address_is_reached_unless_a_proxy_comes_first() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let net = |skip: &'static str| {
+        Net::from_env(move |name| {
+            Some(match name {
+                "HTTPS_PROXY" => "127.0.0.1:1".into(),
+                "NO_PROXY" => skip.into(),
+                "KUBERNETES_SERVICE_HOST" => "10.96.0.1".into(),
+                "KUBERNETES_SERVICE_PORT" => "443".into(),
+                "DRYARC_API_SERVER" => address.to_string(),
+                _ => return None,
+            })
+        })
+        .unwrap()
+    };
+    let skipped = net("10.96.0.0/16");
+    assert!(skipped.proxy_for("https", "10.96.0.1", 443).is_none());
+    let opened = tokio::join!(skipped.connect("tcp", "10.96.0.1", 443), listener.accept());
+    assert!(opened.0.is_ok() && opened.1.is_ok());
+    assert!(net(".svc").connect("https", "10.96.0.1", 443).await.is_err());
+}
