@@ -15,7 +15,7 @@ use crate::log::AgentLog;
 use crate::role::Role;
 use crate::roles;
 
-/// How long an agent waits for one reply (wall time, so that a dead network does not stop the world's clock for good).
+/// How long an agent waits for one reply.
 const REPLY_LIMIT: Duration = Duration::from_secs(30);
 
 /// What a role needs to run. The role is the same whether it is a task, a child process or a container.
@@ -72,10 +72,32 @@ impl Agent {
     /// Sends a request and takes the reply, whatever its status.
     pub(crate) async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, CallError> {
         let url = request.uri().to_string();
-        match self.clock.wall_timeout(REPLY_LIMIT, self.http.send(request)).await {
-            Ok(reply) => Ok(reply?),
-            Err(_) => Err(CallError::Late(without_query(&url).to_owned(), REPLY_LIMIT.as_secs())),
+        match self.patient(self.http.send(request)).await {
+            Some(reply) => Ok(reply?),
+            None => Err(CallError::Late(without_query(&url).to_owned(), REPLY_LIMIT.as_secs())),
         }
+    }
+
+    /// Waits for a reply for as long as an agent does: wall time, or world time where it is held back on purpose by a fault of
+    /// this very process.
+    async fn patient<T>(&self, reply: impl Future<Output = T>) -> Option<T> {
+        let before = self.clock.stalls();
+        tokio::pin!(reply);
+        tokio::select! {
+            biased;
+            reply = &mut reply => return Some(reply),
+            () = self.clock.stalled(before) => {}
+            () = self.clock.wall_sleep(REPLY_LIMIT) => return None,
+        }
+        let resting = self.clock.rest();
+        let (reply, busy) = tokio::select! {
+            biased;
+            reply = &mut reply => (Some(reply), None),
+            busy = self.clock.sleep(REPLY_LIMIT) => (None, Some(busy)),
+        };
+        drop(resting);
+        drop(busy);
+        reply
     }
 
     /// Sends a request and takes the body of a successful reply.

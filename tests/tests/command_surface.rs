@@ -117,6 +117,14 @@ fn a_fault_rule_fires_at_each_hook() {
     for rule in rules.as_array().unwrap() {
         assert!(rule["fired"].as_u64().unwrap() >= 1, "{rule}");
     }
+    let told = run(&sandbox, &["fault", "explain", "a"]).ok().stdout;
+    assert!(told.contains("a (after: delay) fired 1 times"), "{told}");
+    assert!(told.contains("  fired   ") && told.contains("method=PUT"), "{told}");
+    let told = json(&run(&sandbox, &["fault", "explain", "b", "-o", "json"]).ok());
+    assert!(told["seen"].as_u64() > told["matched"].as_u64(), "{told}");
+    assert!(told["nearMisses"][0]["missed"][0].as_str().unwrap().contains(", not "), "{told}");
+    let ran = run(&sandbox, &["fault", "explain", "no-such"]);
+    assert!(ran.code == 3 && ran.stderr.contains("next: "), "{}", ran.stderr);
     run(&sandbox, &["down"]).ok();
     sandbox.assert_nothing_left();
 }

@@ -9,8 +9,8 @@ use e2e_tests::repository::root;
 use harness::scenario::{RunOptions, Scenario, Verdict, built_in, run};
 use libtest_mimic::{Arguments, Failed, Trial};
 
-/// The scenarios whose journals are compared: one of the cloud's, one of the cluster's.
-const REPEATED: [&str; 2] = ["registration-eleven-minutes", "image-pull"];
+/// The scenarios whose journals are compared: one of the cloud's, one of the network's, one of the cluster's.
+const REPEATED: [&str; 3] = ["registration-eleven-minutes", "identity-service-blocked", "image-pull"];
 
 /// How often, unless told otherwise.
 const RUNS: usize = 5;
@@ -55,8 +55,11 @@ fn the_same_seed_leaves_the_same_journal(scenario: Scenario, options: Arc<RunOpt
         for number in 2..=runs {
             let again = run(&scenario, &options).journal;
             if again != first {
-                let differs = first.lines().zip(again.lines()).find(|(one, other)| one != other);
-                return Err(format!("run {number} differs: {differs:#?}").into());
+                let only = |one: &str, other: &str| -> Vec<String> {
+                    one.lines().filter(|line| !other.contains(*line)).take(5).map(ToOwned::to_owned).collect()
+                };
+                let (lost, new) = (only(&first, &again), only(&again, &first));
+                return Err(format!("run {number} differs: without {lost:#?}, with {new:#?}").into());
             }
         }
         Ok(())

@@ -65,13 +65,14 @@ On the wire alone, for connections that are let through (bytes are those of the 
   slow (millis, jitter, bytesPerSecond)        everything comes late, and only so much of it
   slowClose (millis)   the end comes late";
 
-/// List, add or clear fault rules
+/// List, add, explain or clear fault rules
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   dryarc fault add --rule '{hook: wire, match: {facts: {host: management.azure.com}, nth: [1]}, effect: reset}'
   dryarc fault add rule.yaml
   dryarc fault list
+  dryarc fault explain fault-1
   dryarc fault clear
 
 `dryarc fault add --help` has an example for each place where something can go wrong.")]
@@ -98,6 +99,18 @@ enum Command {
         /// The rule itself (YAML or JSON)
         #[arg(long, value_name = "RULE")]
         rule: Option<String>,
+    },
+    /// Say why a rule fired or did not: when it fired, when it nearly did, and what kept it from it
+    #[command(
+        after_help = "Examples:\n  dryarc fault explain fault-1\n  dryarc fault explain fault-1 --output json"
+    )]
+    Explain {
+        /// The rule's id
+        #[arg(value_name = "ID")]
+        id: String,
+        /// The form of the output
+        #[arg(long, short, value_enum, default_value = "table", value_name = "FORM")]
+        output: Output,
     },
     /// Remove one rule, or all of them
     #[command(after_help = "Examples:\n  dryarc fault clear\n  dryarc fault clear fault-1")]
@@ -126,9 +139,13 @@ impl Fault {
                 let added: Value = control.send(Method::POST, "/v1/faults", &rule).await?;
                 output::say(&format!("added {}", added["id"].as_str().unwrap_or("the rule")));
             }
+            Command::Explain { id, output } => {
+                let told: Value = control.get(&path_of(&id)).await?;
+                show(output, &told, || explanation(&told))?;
+            }
             Command::Clear { id } => {
                 let path = match &id {
-                    Some(id) => format!("/v1/faults/{}", utf8_percent_encode(id, NON_ALPHANUMERIC)),
+                    Some(id) => path_of(id),
                     None => "/v1/faults".into(),
                 };
                 let answer: Value = control.send(Method::DELETE, &path, &Value::Null).await?;
@@ -178,6 +195,45 @@ fn read(file: &Path) -> Result<String, CliError> {
             .next("a rule takes a few lines; is this the right file?"));
     }
     Ok(text)
+}
+
+fn path_of(id: &str) -> String {
+    format!("/v1/faults/{}", utf8_percent_encode(id, NON_ALPHANUMERIC))
+}
+
+/// What a rule saw, in words.
+fn explanation(told: &Value) -> String {
+    let count = |key: &str| told[key].as_u64().unwrap_or_default();
+    let text = |key: &str| told[key].as_str().unwrap_or_default();
+    let (fired, matched, seen) = (count("fired"), count("matched"), count("seen"));
+    let (id, hook, effect) = (text("id"), text("hook"), text("effect"));
+    let mut out = format!(
+        "{id} ({hook}: {effect}) fired {fired} times; its facts agreed {matched} times, of {seen} occasions at '{hook}'\n"
+    );
+    let of = |key: &str| told[key].as_array().cloned().unwrap_or_default();
+    for one in of("firings") {
+        out.push_str(&format!("  fired   {}\n", occasion(&one)));
+    }
+    for one in of("nearMisses") {
+        out.push_str(&format!("  nearly  {}\n", occasion(&one)));
+    }
+    if seen == 0 {
+        out.push_str(&format!("  nothing has come by '{hook}' since it was added\n"));
+    } else if fired == 0 && of("nearMisses").is_empty() && told["closest"].is_object() {
+        out.push_str(&format!("  closest {}\n", occasion(&told["closest"])));
+    }
+    out
+}
+
+fn occasion(one: &Value) -> String {
+    let facts = one["facts"].as_object().cloned().unwrap_or_default();
+    let facts: Vec<String> =
+        facts.iter().map(|(name, value)| format!("{name}={}", value.as_str().unwrap_or_default())).collect();
+    let missed = one["missed"].as_array().cloned().unwrap_or_default();
+    let missed: Vec<&str> = missed.iter().filter_map(Value::as_str).collect();
+    let but =
+        if missed.is_empty() { String::new() } else { format!("\n          but {}", missed.join("; and ")) };
+    format!("{}  {}{but}", one["time"].as_str().unwrap_or_default(), facts.join(" "))
 }
 
 fn people(list: &[Value]) -> String {

@@ -17,6 +17,8 @@ use super::pace::Pace;
 
 /// How often a request is tried again.
 const RETRIES: u32 = 3;
+/// How long a client waits for an answer (azure-core's read timeout).
+const PATIENCE: Duration = Duration::from_secs(300);
 /// First pause that is not none; it doubles (azure-core's back-off).
 const BACK_OFF: Duration = Duration::from_millis(800);
 
@@ -312,7 +314,8 @@ impl Azure {
     ) -> Result<Answer, AzureError> {
         let mut renewed = false;
         for attempt in 0.. {
-            let sent = self.send_once(&method, url, body, authorized).await;
+            let sent = self.pace().answer(PATIENCE, self.send_once(&method, url, body, authorized)).await;
+            let sent = sent.unwrap_or_else(|| Err(timed_out(&method, url)));
             let pause = match &sent {
                 Err(AzureError::Net { error, .. }) => (attempt < RETRIES
                     && (error.before_request() || is_idempotent(&method)))
@@ -366,6 +369,13 @@ impl Azure {
         let request = request.body(bytes).map_err(|error| AzureError::unusable(url, error))?;
         inner.http.send(request).await.map_err(|error| AzureError::net(method.as_str(), url, error))
     }
+}
+
+/// In the words of the clients' HTTP library.
+fn timed_out(method: &Method, url: &str) -> AzureError {
+    let host = url.split('/').nth(2).unwrap_or_default().to_owned();
+    let reason = format!("Read timed out. (read timeout={})", PATIENCE.as_secs());
+    AzureError::net(method.as_str(), url, NetError::Http { host, reason })
 }
 
 fn answer(url: &str, reply: Response<Bytes>) -> Answer {

@@ -72,6 +72,41 @@ impl Pace {
     }
 }
 
+impl Pace {
+    /// Waits for an answer, for `limit` at most; `None` when it did not come. The limit is of world time, and of 20 seconds
+    /// of wall time at least while that runs by itself. An instant clock, which nobody else moves, moves on when the answer
+    /// is held back on purpose.
+    pub async fn answer<T>(&self, limit: Duration, answer: impl Future<Output = T>) -> Option<T> {
+        let before = self.clock.stalls();
+        tokio::pin!(answer);
+        match self.clock.mode() {
+            Mode::Instant => {
+                tokio::select! {
+                    biased;
+                    value = &mut answer => return Some(value),
+                    () = self.clock.stalled(before) => {}
+                }
+                tokio::select! {
+                    biased;
+                    value = &mut answer => Some(value),
+                    () = self.clock.foreground_sleep(limit) => None,
+                }
+            }
+            Mode::Manual => {
+                tokio::select! {
+                    biased;
+                    value = &mut answer => Some(value),
+                    _ = self.clock.sleep(limit) => None,
+                }
+            }
+            Mode::Real | Mode::Scaled { .. } => {
+                let wall = self.clock.wall_span(limit).unwrap_or(limit).max(self.least_limit.min(limit));
+                self.clock.wall_timeout(wall, answer).await.ok()
+            }
+        }
+    }
+}
+
 /// A limit in world time. While world time runs by itself, faster than wall time, the limit is also 20 seconds of wall time
 /// at least, 240 towards a real cluster (or as long as it says, if that is less): programs that are really at work are not faster for the world's haste.
 #[derive(Debug, Clone)]
@@ -105,6 +140,26 @@ mod tests {
         assert!(limit.is_over());
         clock.set_mode(Mode::Scaled { speed: 100_000.0 });
         assert!(!limit.is_over());
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_held_back_is_waited_for_in_world_time_and_not_for_ever() {
+        let clock = Clock::new(Mode::Instant, Timestamp::UNIX_EPOCH);
+        let pace = Pace::new(clock.clone());
+        assert_eq!(pace.answer(Duration::from_secs(300), async { 1 }).await, Some(1));
+        let late = async {
+            clock.note_stall();
+            drop(clock.sleep(Duration::from_secs(60)).await);
+            2
+        };
+        assert_eq!(pace.answer(Duration::from_secs(300), late).await, Some(2));
+        assert_eq!(clock.now().as_second(), 60);
+        let never = async {
+            clock.note_stall();
+            std::future::pending::<u8>().await
+        };
+        assert_eq!(pace.answer(Duration::from_secs(300), never).await, None);
+        assert_eq!(clock.now().as_second(), 360);
     }
 
     #[tokio::test]

@@ -5,6 +5,7 @@
 //! listed, added and cleared while a world runs.
 
 mod line;
+mod history;
 mod text;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::line::Line;
 pub use self::text::WireRule;
+pub use self::history::{Explanation, History, Occasion};
 use crate::clock::Clock;
 use crate::journal::{Entry, Journal};
 use crate::seed::{Seed, Stream};
@@ -125,6 +127,13 @@ pub struct RuleStatus {
     pub last_miss: Option<String>,
 }
 
+/// A rule of the set.
+#[derive(Debug)]
+struct Known {
+    status: RuleStatus,
+    history: History,
+}
+
 /// The facts of one occasion at a hook.
 pub type Facts<'a> = [(&'a str, &'a str)];
 
@@ -136,7 +145,7 @@ pub struct FaultSet(Arc<Inner>);
 struct Inner {
     any: AtomicBool,
     held: AtomicUsize,
-    rules: Mutex<Vec<RuleStatus>>,
+    rules: Mutex<Vec<Known>>,
     draws: Stream,
     clock: Clock,
     journal: Journal,
@@ -166,15 +175,16 @@ impl FaultSet {
         }))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<RuleStatus>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Known>> {
         self.0.rules.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Adds a rule, replacing the one of the same id.
     pub fn add(&self, rule: Rule) {
         let mut rules = self.lock();
-        rules.retain(|known| known.rule.id != rule.id);
-        rules.push(RuleStatus { rule, matched: 0, fired: 0, last_miss: None });
+        rules.retain(|known| known.status.rule.id != rule.id);
+        let status = RuleStatus { rule, matched: 0, fired: 0, last_miss: None };
+        rules.push(Known { status, history: History::default() });
         self.0.any.store(true, Ordering::Release);
     }
 
@@ -182,7 +192,7 @@ impl FaultSet {
     pub fn clear(&self, id: Option<&str>) -> usize {
         let mut rules = self.lock();
         let before = rules.len();
-        rules.retain(|known| id.is_some_and(|id| known.rule.id != id));
+        rules.retain(|known| id.is_some_and(|id| known.status.rule.id != id));
         self.0.any.store(!rules.is_empty(), Ordering::Release);
         before - rules.len()
     }
@@ -190,7 +200,15 @@ impl FaultSet {
     /// The rules, in the order added, with what became of them.
     #[must_use]
     pub fn list(&self) -> Vec<RuleStatus> {
-        self.lock().clone()
+        self.lock().iter().map(|known| known.status.clone()).collect()
+    }
+
+    /// Why the rule of this id fired or did not.
+    #[must_use]
+    pub fn explain(&self, id: &str) -> Option<Explanation> {
+        let rules = self.lock();
+        let known = rules.iter().find(|known| known.status.rule.id == id)?;
+        Some(Explanation { status: known.status.clone(), history: known.history.clone() })
     }
 
     /// Whether there is no rule at all. Costs one atomic load.
@@ -214,54 +232,65 @@ impl FaultSet {
         }
         let now = self.0.clock.now();
         let mut rules = self.lock();
-        for status in rules.iter_mut().filter(|status| status.rule.hook == hook) {
-            match self.consider(status, facts, now) {
-                Ok(()) => {
-                    status.fired += 1;
-                    let rule = status.rule.clone();
-                    drop(rules);
-                    let mut entry = Entry::new("faults", "fault").fact("rule", rule.id.as_str());
-                    for (name, value) in facts {
-                        entry = entry.fact(name, *value);
-                    }
-                    self.0.journal.record(entry);
-                    return Some(rule.effect);
-                }
-                Err(miss) => status.last_miss = Some(miss),
+        for known in rules.iter_mut().filter(|known| known.status.rule.hook == hook) {
+            let missed = self.consider(&mut known.status, facts, now);
+            known.status.last_miss = missed.first().cloned().or(known.status.last_miss.take());
+            let fires = missed.is_empty();
+            known.history.note(now, facts, missed);
+            if !fires {
+                continue;
             }
+            known.status.fired += 1;
+            let rule = known.status.rule.clone();
+            drop(rules);
+            let mut entry = Entry::new("faults", "fault").fact("rule", rule.id.as_str());
+            for (name, value) in facts {
+                entry = entry.fact(name, *value);
+            }
+            self.0.journal.record(entry);
+            return Some(rule.effect);
         }
         None
     }
 
-    fn consider(&self, status: &mut RuleStatus, facts: &Facts<'_>, now: Timestamp) -> Result<(), String> {
+    /// What keeps a rule from firing here; nothing when it fires.
+    fn consider(&self, status: &mut RuleStatus, facts: &Facts<'_>, now: Timestamp) -> Vec<String> {
         let matcher = &status.rule.matcher;
+        let mut missed = Vec::new();
         for (name, wanted) in &matcher.facts {
             let found = facts.iter().find(|(fact, _)| fact == name).map(|(_, value)| *value);
             if !found.is_some_and(|found| text_matches(wanted, found)) {
-                return Err(format!("{name} is {}, not {wanted}", found.unwrap_or("not known here")));
+                missed.push(format!("{name} is {}, not {wanted}", found.unwrap_or("not known here")));
             }
+        }
+        if !missed.is_empty() {
+            return missed;
         }
         status.matched += 1;
         if matcher.nth.as_ref().is_some_and(|nth| !nth.contains(&status.matched)) {
-            return Err(format!("match number {} is not listed in nth", status.matched));
+            missed.push(format!("match number {} is not listed in nth", status.matched));
+        } else if matcher.from.is_some_and(|from| now < from)
+            || matcher.until.is_some_and(|until| now >= until)
+        {
+            missed.push(format!("the world's time {now} is outside of its window"));
+        } else if matcher.probability.is_some_and(|probability| self.0.draws.unit() >= probability) {
+            missed.push("the draw went against it".into());
         }
-        if matcher.from.is_some_and(|from| now < from) || matcher.until.is_some_and(|until| now >= until) {
-            return Err(format!("the world's time {now} is outside of its window"));
-        }
-        if matcher.probability.is_some_and(|probability| self.0.draws.unit() >= probability) {
-            return Err("the draw went against it".into());
-        }
-        Ok(())
+        missed
     }
 
     /// Carries out the effects that are mere waiting: [`Effect::Delay`] and [`Effect::Hang`]. Others come back.
     pub async fn wait_out(&self, effect: Option<Effect>) -> Option<Effect> {
         match effect {
             Some(Effect::Delay { millis }) => {
+                self.0.clock.note_stall();
                 drop(self.0.clock.sleep(Duration::from_millis(millis)).await);
                 None
             }
-            Some(Effect::Hang) => std::future::pending().await,
+            Some(Effect::Hang) => {
+                self.0.clock.note_stall();
+                std::future::pending().await
+            }
             other => other,
         }
     }
@@ -313,6 +342,28 @@ mod tests {
         assert_eq!(journal.read(&Filter::default()).len(), 1);
         assert_eq!(faults.clear(None), 1);
         assert_eq!(faults.strike(Hook::Before, &facts), None);
+    }
+
+    #[test]
+    fn a_rule_remembers_when_it_fired_and_by_what_it_nearly_did() {
+        let (faults, _) = set();
+        faults.add(rule(
+            r#"{"id":"r","hook":"before","match":{"facts":{"method":"PUT","path":"*/groups/*"},"nth":[1]},"effect":"reset"}"#,
+        ));
+        assert!(faults.explain("other").is_none());
+        let strike =
+            |method: &str, path: &str| faults.strike(Hook::Before, &[("method", method), ("path", path)]);
+        strike("GET", "/x");
+        let closest = faults.explain("r").unwrap().history.closest.unwrap();
+        assert_eq!(closest.missed, ["method is GET, not PUT", "path is /x, not */groups/*"]);
+        strike("GET", "/groups/g");
+        strike("PUT", "/groups/g");
+        strike("PUT", "/groups/h");
+        let history = faults.explain("r").unwrap().history;
+        assert_eq!((history.seen, history.firings.len()), (4, 1));
+        assert_eq!(history.firings[0].facts["path"], "/groups/g");
+        let near: Vec<&str> = history.near_misses.iter().map(|one| one.missed[0].as_str()).collect();
+        assert_eq!(near, ["method is GET, not PUT", "match number 2 is not listed in nth"]);
     }
 
     #[test]

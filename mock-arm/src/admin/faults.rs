@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use bytes::Bytes;
 use serde_json::{Value, json};
-use sim_core::faults::{Effect, Rule, RuleStatus};
+use sim_core::faults::{Effect, Explanation, Rule, RuleStatus};
 use sim_core::journal::Entry;
 
 use super::problem::{Problem, parse};
@@ -65,16 +65,28 @@ pub(super) async fn clear(State(world): State<World>) -> Json<Value> {
     Json(json!({"removed": removed}))
 }
 
+/// Why a rule fired or did not.
+pub(super) async fn explain(
+    State(world): State<World>,
+    Path(id): Path<String>,
+) -> Result<Json<Explanation>, Problem> {
+    world.faults.explain(&id).map(Json).ok_or_else(|| unknown(&id))
+}
+
+fn unknown(id: &str) -> Problem {
+    Problem::not_found(
+        format!("there is no fault rule '{id}'"),
+        "`dryarc fault list` (GET /v1/faults) shows the rules",
+    )
+}
+
 pub(super) async fn remove(
     State(world): State<World>,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     let removed = world.faults.clear(Some(&id));
     if removed == 0 {
-        return Err(Problem::not_found(
-            format!("there is no fault rule '{id}'"),
-            "`dryarc fault list` (GET /v1/faults) shows the rules",
-        ));
+        return Err(unknown(&id));
     }
     world.journal.record(Entry::new("control", "faults-cleared").fact("rule", id));
     Ok(Json(json!({"removed": removed})))

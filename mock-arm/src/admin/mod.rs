@@ -35,7 +35,7 @@ const SNAPSHOT_LIMIT: usize = 1 << 30;
 /// | `PUT /v1/clock` | `{"mode":"scaled","speed":60}`, `{"speed":60}`, `{"mode":"manual"}` |
 /// | `POST /v1/clock/advance` | `{"span":"11m"}` or `{"span":660}`; answers when the world is quiet there |
 /// | `GET /v1/journal` | events as an array; `after`, `actor`, `kind`, `text` filter; `follow=true` streams JSON lines |
-/// | `GET`, `POST`, `DELETE /v1/faults`, `DELETE /v1/faults/{id}` | fault rules |
+/// | `GET`, `POST`, `DELETE /v1/faults`, `GET`, `DELETE /v1/faults/{id}` | fault rules; one with what it saw |
 /// | `GET /v1/providers`, `GET`, `PUT /v1/providers/{namespace}` | registration: `{"delaySeconds","outcome","state"}` |
 /// | `GET /v1/operations`, `GET /v1/operations/{id}`, `POST /v1/operations/{id}/{advance,fail,cancel}` | long-running operations |
 /// | `GET /v1/journal/unmatched` | requests that nobody answered as meant, with the nearest and what differs |
@@ -49,7 +49,7 @@ pub fn router(world: World) -> Router {
         .route("/v1/journal", get(journal::read))
         .route("/v1/journal/unmatched", get(unmatched::list))
         .route("/v1/faults", get(faults::list).post(faults::add).delete(faults::clear))
-        .route("/v1/faults/{id}", axum::routing::delete(faults::remove))
+        .route("/v1/faults/{id}", get(faults::explain).delete(faults::remove))
         .route("/v1/providers", get(providers::list))
         .route("/v1/providers/{namespace}", get(providers::read).put(providers::set))
         .route("/v1/operations", get(operations::list))

@@ -10,6 +10,7 @@
 
 mod advance;
 mod remote;
+mod stall;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+pub use self::stall::Resting;
 pub use self::state::Busy;
 use self::state::{Inner, Registered, nanos, timestamp, unscale, wall_instant, wall_now};
 

@@ -36,6 +36,8 @@ pub(super) struct State {
     pub(super) version: u64,
     pub(super) remotes: BTreeMap<u64, Remote>,
     pub(super) next_remote: u64,
+    /// How many exchanges were held back on purpose.
+    pub(super) stalls: u64,
 }
 
 impl State {
@@ -105,6 +107,7 @@ impl Inner {
             version: 1,
             remotes: BTreeMap::new(),
             next_remote: 0,
+            stalls: 0,
         };
         Self {
             state: Mutex::new(state),
