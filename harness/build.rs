@@ -1,7 +1,11 @@
 //! Tells the program which commit it was built from, where that is known, and puts the scenarios into it.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
@@ -19,21 +23,20 @@ fn main() {
     }
 }
 
-/// Writes name and text of every scenario as a slice of pairs.
+/// Writes name and text of every scenario, each with a zero byte behind it, compressed: an image's size counts.
 fn write_scenarios() -> std::io::Result<()> {
     let folder = Path::new("../fixtures/scenarios");
     println!("cargo::rerun-if-changed={}", folder.display());
     let mut files = Vec::new();
     collect(folder, &mut files)?;
     files.sort_by_key(|file| file.file_stem().map(ToOwned::to_owned));
-    let mut text = String::from("&[\n");
+    let target = std::env::var_os("OUT_DIR").map(PathBuf::from).unwrap_or_default().join("scenarios.gz");
+    let mut packed = GzEncoder::new(std::fs::File::create(target)?, Compression::best());
     for file in files {
         let name = file.file_stem().unwrap_or_default().to_string_lossy();
-        text.push_str(&format!("({name:?}, {:?}),\n", std::fs::read_to_string(&file)?));
+        write!(packed, "{name}\0{}\0", std::fs::read_to_string(&file)?)?;
     }
-    text.push(']');
-    let target = std::env::var_os("OUT_DIR").map(PathBuf::from).unwrap_or_default().join("scenarios.rs");
-    std::fs::write(target, text)
+    packed.finish().map(drop)
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {

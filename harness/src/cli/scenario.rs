@@ -145,7 +145,7 @@ fn list(tag: Option<&str>, output: Output) -> Result<Exit, CliError> {
 
 fn tell(name: &str, text: bool) -> Result<Exit, CliError> {
     if text && let Some(text) = text_of(name) {
-        print(text)?;
+        print(&text)?;
         return Ok(Exit::Ok);
     }
     let scenario = found(name)?.into_iter().next().ok_or_else(|| unknown(name))?;
@@ -162,7 +162,7 @@ fn tell(name: &str, text: bool) -> Result<Exit, CliError> {
 /// The scenarios that a name, a file or a folder stands for.
 fn found(what: &str) -> Result<Vec<Scenario>, CliError> {
     if let Some(text) = text_of(what) {
-        return Ok(vec![Scenario::read(what, text)?]);
+        return Ok(vec![Scenario::read(what, &text)?]);
     }
     let path = Path::new(what);
     if path.is_dir() {
