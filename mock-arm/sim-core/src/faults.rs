@@ -4,8 +4,8 @@
 //! [`FaultSet::strike`] with the facts at hand; with an empty set that costs one atomic load. Rules are data: they are
 //! listed, added and cleared while a world runs.
 
-mod line;
 mod history;
+mod line;
 mod text;
 
 use std::collections::BTreeMap;
@@ -16,9 +16,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use self::history::{Explanation, History, Occasion};
 pub use self::line::Line;
 pub use self::text::WireRule;
-pub use self::history::{Explanation, History, Occasion};
 use crate::clock::Clock;
 use crate::journal::{Entry, Journal};
 use crate::seed::{Seed, Stream};
