@@ -159,7 +159,7 @@ fn list(context: &Context<'_>, page: &Page) -> Response {
         if index > 0 {
             text.push(b',');
         }
-        let _ = serde_json::to_writer(&mut text, item);
+        text.extend_from_slice(item);
     }
     text.push(b']');
     if let Some(next) = &page.next {

@@ -62,7 +62,7 @@ impl Provider for ExtendedLocation {
 
     fn handle(&self, call: &Call<'_>, txn: &mut Txn<'_>) -> Result<Reply, Refusal> {
         match call.target {
-            Target::Collection(typed) => tracked::list(call, typed, txn, |resource| resource),
+            Target::Collection(typed) => tracked::list(call, typed, txn, tracked::as_stored),
             Target::Resource(typed) if typed.host.is_none() => handle(call, typed, txn),
             Target::OperationStatus { id, .. } => call.operation(id, txn).map(Reply::Status),
             _ => Err(Refusal::not_modelled("this path of Microsoft.ExtendedLocation")),

@@ -73,7 +73,7 @@ impl Provider for HybridCompute {
             return links(typed, txn);
         }
         match call.target {
-            Target::Collection(typed) => tracked::list(call, typed, txn, |resource| resource),
+            Target::Collection(typed) => tracked::list(call, typed, txn, tracked::as_stored),
             _ if kind.eq_ignore_ascii_case(SCOPES) => one(call, typed, txn, put_scope, None),
             _ if kind.eq_ignore_ascii_case(GATEWAYS) => one(call, typed, txn, put_gateway, Some(GONE)),
             _ if kind.eq_ignore_ascii_case(SETTINGS) => settings(call, typed, txn),

@@ -1,9 +1,8 @@
 //! Lists: `$filter`, `$top` and `$skiptoken`.
 
-use std::sync::Arc;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
 use serde_json::Value;
 
 use super::refusal::{Kind, Refusal};
@@ -123,9 +122,10 @@ fn member_of<'a>(item: &'a Value, member: &str) -> Option<&'a str> {
 }
 
 /// One page of `items`, which come in key order from behind the query's `$skiptoken` on.
-pub(super) fn page<'a>(
+pub(super) fn page<'a, T>(
     query: &Query<'_>,
-    items: impl Iterator<Item = (&'a str, Arc<Value>)>,
+    items: impl Iterator<Item = (&'a str, T)>,
+    shown: impl Fn(&str, T) -> Bytes,
 ) -> Result<Page, Refusal> {
     let bad = |name: &str| {
         Refusal::gateway(Kind::Invalid, "InvalidQueryParameter", format!("The value of {name} is invalid."))
@@ -150,7 +150,7 @@ pub(super) fn page<'a>(
             break;
         }
         last = key;
-        found.items.push(item);
+        found.items.push(shown(key, item));
     }
     Ok(found)
 }
@@ -192,12 +192,13 @@ mod tests {
 
     #[test]
     fn pages_continue_where_the_last_one_ended() {
-        let items = || ["a", "b", "c"].into_iter().map(|key| (key, Arc::new(json!(key))));
-        let first = page(&Query::parse("$top=2"), items()).unwrap();
+        let items = || ["a", "b", "c"].into_iter().map(|key| (key, key));
+        let page = |query: &Query<'_>| page(query, items(), |_, item| Bytes::from_static(item.as_bytes()));
+        let first = page(&Query::parse("$top=2")).unwrap();
         assert_eq!(first.items.len(), 2);
         let query = format!("$top=2&$skiptoken={}", first.next.unwrap());
-        let second = page(&Query::parse(&query), items()).unwrap();
+        let second = page(&Query::parse(&query)).unwrap();
         assert_eq!((second.items.len(), second.next), (1, None));
-        assert!(page(&Query::parse("$top=x"), items()).is_err());
+        assert!(page(&Query::parse("$top=x")).is_err());
     }
 }

@@ -204,8 +204,8 @@ impl Reply {
 /// One page of a list.
 #[derive(Debug, Default)]
 pub struct Page {
-    /// The items.
-    pub items: Vec<Arc<Value>>,
+    /// The items, as they go over the wire.
+    pub items: Vec<Bytes>,
     /// Where the next page starts.
     pub next: Option<String>,
     /// Whether the last page says explicitly that there is no next one.

@@ -1,7 +1,5 @@
 //! What the resources of all providers have in common: who made them, where they stand, what works on them.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use sim_core::ledger::{Row, Txn};
@@ -265,7 +263,7 @@ pub(super) fn list(
     call: &Call<'_>,
     typed: &Typed<'_>,
     txn: &Txn<'_>,
-    shown: impl Fn(Value) -> Value,
+    shown: impl Fn(&str, &Row) -> Bytes,
 ) -> Result<Reply, Refusal> {
     let kind = typed.path.last().map(|kind| kind.to_ascii_lowercase()).unwrap_or_default();
     // Below a group, a host or a parent, the type's resources stand together; in a subscription group by group.
@@ -283,7 +281,7 @@ pub(super) fn list(
         rest.strip_prefix(tail.as_str()).is_some_and(|name| !name.contains('/'))
     };
     let rows = txn.rows(RESOURCES, &prefix).filter(|(key, row)| ours(key) && is_listed(call, row));
-    page(call.query, rows.map(|(key, row)| (key, Arc::new(shown(resources::resource(row)))))).map(Reply::Page)
+    page(call.query, rows, shown).map(Reply::Page)
 }
 
 /// Whether lists show a resource yet: where the profile has them lag, one that was made a moment ago is missing.
@@ -298,9 +296,14 @@ pub(super) fn is_listed(call: &Call<'_>, row: &Row) -> bool {
     made.is_none_or(|made| sim_core::clock::later(made, lag) <= call.now)
 }
 
+/// The resource of a row as it is stored.
+pub(super) fn as_stored(_key: &str, row: &Row) -> Bytes {
+    json_text(&resources::resource(row))
+}
+
 /// A list that is always complete.
 pub(super) fn whole(items: impl IntoIterator<Item = Value>) -> Reply {
-    Reply::Page(Page { items: items.into_iter().map(Arc::new).collect(), ..Page::default() })
+    Reply::Page(Page { items: items.into_iter().map(|item| json_text(&item)).collect(), ..Page::default() })
 }
 
 /// The operations of a namespace, as `GET /providers/{namespace}/operations` lists them.

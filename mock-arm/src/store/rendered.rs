@@ -10,7 +10,7 @@ use serde_json::Value;
 use sim_core::ledger::Row;
 
 /// How many are kept. All are forgotten when there are more, which bounds the memory and costs each one reading.
-const MOST: usize = 1024;
+const MOST: usize = 4096;
 
 /// Wire forms by the key of their resource: the one that was asked for last.
 #[derive(Debug, Default)]

@@ -65,7 +65,8 @@ fn name(verb: &str) -> String {
 }
 
 pub(super) fn list(call: &Call<'_>, typed: &Typed<'_>, txn: &Txn<'_>) -> Result<Reply, Refusal> {
-    tracked::list(call, typed, txn, |extension| shown(call, extension)).map(Reply::with_null_link)
+    let shown = |_: &str, row: &Row| tracked::json_text(&shown(call, resources::resource(row)));
+    tracked::list(call, typed, txn, shown).map(Reply::with_null_link)
 }
 
 pub(super) fn handle(call: &Call<'_>, typed: &Typed<'_>, txn: &mut Txn<'_>) -> Result<Reply, Refusal> {

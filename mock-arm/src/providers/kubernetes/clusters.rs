@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::Value;
 use sim_core::ledger::{Row, Txn};
 
@@ -22,7 +23,7 @@ const PATCH: Timing = Timing { style: Style::Location, span: Duration::from_secs
 const DELETE: Timing = Timing { style: Style::Both, span: Duration::from_secs(7), retry_after: 10 };
 
 pub(super) fn list(call: &Call<'_>, typed: &Typed<'_>, txn: &Txn<'_>) -> Result<Reply, Refusal> {
-    tracked::list(call, typed, txn, |resource| shown(call, resource))
+    tracked::list(call, typed, txn, |key, row| on_the_wire(call, key, row))
 }
 
 /// The resource as the call's version shows it now.
@@ -34,14 +35,19 @@ fn shown(call: &Call<'_>, mut resource: Value) -> Value {
     versions::view(resource, call.version)
 }
 
-fn reply(call: &Call<'_>, key: &str, row: &Row) -> Reply {
-    let body = call.rendered.get(key, row, call.version, call.now).unwrap_or_else(|| {
+/// The same as it goes over the wire, made anew only where it could have changed.
+fn on_the_wire(call: &Call<'_>, key: &str, row: &Row) -> Bytes {
+    call.rendered.get(key, row, call.version, call.now).unwrap_or_else(|| {
         let resource = resources::resource(row);
         let until = connectivity::changes_at(&resource["properties"], call.now);
         let body = tracked::json_text(&shown(call, resource));
         call.rendered.keep(key, row, call.version, call.now..until, body.clone());
         body
-    });
+    })
+}
+
+fn reply(call: &Call<'_>, key: &str, row: &Row) -> Reply {
+    let body = on_the_wire(call, key, row);
     Reply::Resource { body, created: false, etag: resources::etag(row), operation: None }
 }
 

@@ -7,14 +7,14 @@ use arm_wire::error::ArmError;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
-use sim_core::ledger::Txn;
+use sim_core::ledger::{Row, Txn};
 
 use super::super::catalog::regions::Region;
 use super::super::page::{Filter, page};
 use super::super::refusal::{Kind, Refusal};
 use super::super::seam::{Call, Reply, Subject, Timing, Verb};
-use super::super::tags;
 use super::super::target::scope::within;
+use super::super::{tags, tracked};
 use crate::lro::{self, Document, Operation, State};
 use crate::profile::Style;
 use crate::store::{self, GROUPS, LOCKS, RESOURCES, ROLE_ASSIGNMENTS, Rows, groups, resources};
@@ -29,7 +29,7 @@ pub(super) fn list(call: &Call<'_>, subscription: &str, txn: &Txn<'_>) -> Result
     let filter = Filter::of(call.query)?;
     let prefix = resources::prefix(subscription, None);
     let rows = txn.rows(GROUPS, &prefix).filter(|(_, row)| filter.accepts(&row.value));
-    page(call.query, rows.map(|(key, row)| (key, row.value.clone()))).map(Reply::Page)
+    page(call.query, rows, |_, row: &Row| tracked::json_text(&row.value)).map(Reply::Page)
 }
 
 pub(super) fn handle(

@@ -1,9 +1,7 @@
 //! The list of all resources of a subscription or a group.
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
-use sim_core::ledger::Txn;
+use sim_core::ledger::{Row, Txn};
 
 use super::super::page::{Filter, page};
 use super::super::refusal::Refusal;
@@ -53,6 +51,6 @@ pub(super) fn list(
     let rows = txn.rows(RESOURCES, &prefix).filter(|(_, row)| {
         tracked::is_listed(call, row) && (filter.is_empty() || filter.accepts(&resources::resource(row)))
     });
-    let items = rows.map(|(key, row)| (key, Arc::new(summary(&resources::resource(row), expand))));
-    page(call.query, items).map(Reply::Page)
+    let shown = |_: &str, row: &Row| tracked::json_text(&summary(&resources::resource(row), expand));
+    page(call.query, rows, shown).map(Reply::Page)
 }

@@ -10,7 +10,7 @@ use sim_core::ledger::Txn;
 use super::super::catalog::{self, Access, Namespace};
 use super::super::refusal::{Kind, Refusal};
 use super::super::seam::{Call, Page, Reply, Subject, Timing};
-use super::super::{authorization, registering};
+use super::super::{authorization, registering, tracked};
 use crate::lro::{self, Document, Operation, State};
 use crate::profile::{Registration as Plan, RegistrationOutcome, Style};
 use crate::store::registrations::{self, Registration};
@@ -27,7 +27,9 @@ fn object(call: &Call<'_>, subscription: Option<&str>, namespace: &Namespace, tx
 }
 
 pub(super) fn list(call: &Call<'_>, subscription: Option<&str>, txn: &Txn<'_>) -> Reply {
-    let items = catalog::namespaces().map(|namespace| object(call, subscription, namespace, txn)).collect();
+    let items = catalog::namespaces()
+        .map(|namespace| tracked::json_text(&object(call, subscription, namespace, txn)))
+        .collect();
     Reply::Page(Page { items, ..Page::default() })
 }
 

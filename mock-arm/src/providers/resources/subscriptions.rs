@@ -5,13 +5,10 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::super::refusal::Refusal;
-use super::super::seam::{Call, Page, Reply};
+use super::super::seam::{Call, Reply};
 use super::super::tags;
+use super::super::tracked::whole;
 use crate::profile::Subscription;
-
-fn whole(items: impl Iterator<Item = Value>) -> Reply {
-    Reply::Page(Page { items: items.map(Arc::new).collect(), ..Page::default() })
-}
 
 pub(super) fn tenants(call: &Call<'_>) -> Reply {
     let tenant = &call.profile.tenant;
