@@ -123,16 +123,16 @@ fn scale(lines: &mut Vec<Line>) -> Result<(), String> {
 fn onboarding(lines: &mut Vec<Line>) -> Result<(), String> {
     let native = onboarding::native()?;
     lines.push(Line {
-        what: "native connect, clock instant, key at hand",
+        what: "native connect, clock instant",
         figure: format!("{:.2} s", native.connect / 1000.0),
         target: "at most 1 s",
         met: native.connect <= 1000.0,
     });
     lines.push(Line {
-        what: "  and until the second heartbeat shows",
-        figure: format!("{:.2} s", (native.connect + native.metadata) / 1000.0),
+        what: "  until the cloud shows it as Connected",
+        figure: format!("{:.2} s", native.connected / 1000.0),
         target: "at most 1 s",
-        met: native.connect + native.metadata <= 1000.0,
+        met: native.connected <= 1000.0,
     });
     match onboarding::helm()? {
         Some(took) => lines.push(Line {

@@ -1,6 +1,8 @@
 //! What onboarding costs: by the native driver, by helm, and the cloud's share in a run of the real Azure CLI.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
+use std::process::Stdio;
 
 use e2e_tests::clients::{Client, extension};
 use e2e_tests::command::{Ran, Sandbox};
@@ -9,26 +11,37 @@ use sim_core::clock::Clock;
 
 use super::start::beside;
 
-/// Milliseconds of wall time.
+/// Milliseconds of wall time, each from the moment at which the third step of the quickstart begins.
 pub(crate) struct Native {
-    /// From the first request until the connect returns.
+    /// Until the connect returns.
     pub(crate) connect: f64,
-    /// From then until the cloud shows the agents' second report.
-    pub(crate) metadata: f64,
+    /// Until the cloud shows the cluster as Connected.
+    pub(crate) connected: f64,
 }
 
-/// Steps of the quickstart, with the clock `instant` and a key that was made before.
+/// The quickstart, with the clock `instant`, read as it is shown.
 pub(crate) fn native() -> Result<Native, String> {
     let sandbox = sandbox(None)?;
-    let ran = done(sandbox.run(["quickstart", "--seed", "1", "--output", "json"]))?;
-    let report: Value = serde_json::from_str(&ran.stdout).map_err(|error| error.to_string())?;
-    let wall = |number: u64| {
-        let steps = report["steps"].as_array().into_iter().flatten();
-        let seconds =
-            steps.clone().find(|step| step["number"] == number).and_then(|step| step["wallSeconds"].as_f64());
-        seconds.map(|seconds| seconds * 1000.0).ok_or_else(|| format!("step {number} tells no time"))
-    };
-    Ok(Native { connect: wall(3)?, metadata: wall(6)? })
+    let failed = |error: std::io::Error| error.to_string();
+    let mut tour = sandbox.prepare(["quickstart", "--seed", "1"]);
+    let mut child = tour.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().map_err(failed)?;
+    let watch = Clock::running(1.0).stopwatch();
+    let mut seen = [None; 3];
+    let stdout = child.stdout.take().ok_or("the tour shows nothing")?;
+    for line in BufReader::new(stdout).lines() {
+        let line = line.map_err(failed)?;
+        let moments = [line.starts_with("3. "), line.starts_with("4. "), line.starts_with("Connected ")];
+        for (moment, _) in seen.iter_mut().zip(moments).filter(|(moment, now)| *now && moment.is_none()) {
+            *moment = Some(watch.elapsed().as_secs_f64() * 1000.0);
+        }
+    }
+    child.wait().map_err(failed)?;
+    match seen {
+        [Some(begin), Some(end), Some(connected)] => {
+            Ok(Native { connect: end - begin, connected: connected - begin })
+        }
+        _ => Err("the tour did not come to its sixth step".into()),
+    }
 }
 
 /// What helm needs so that its install of the agents' chart meets a cluster whose resource and key are there.
