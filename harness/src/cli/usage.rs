@@ -78,7 +78,7 @@ mod tests {
     fn every_wrong_command_line_ends_with_what_to_do_next() {
         for (arguments, next) in [
             (&["no-such-command"][..], "choose one of quickstart, up, exec"),
-            (&["fault", "remove"], "choose one of list, add, clear"),
+            (&["fault", "remove"], "choose one of list, add, explain, clear"),
             (&["fault", "add"], "--rule"),
             (&["exec"], "dryarc exec -- az group list"),
             (&["--world", "a", "up", "--sped", "5"], "`dryarc up --help`"),
