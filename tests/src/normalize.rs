@@ -16,8 +16,8 @@ const RULES: &[(&str, &str)] = &[
     (r"127\.0\.0\.1:\d+", "127.0.0.1:<port>"),
     (r"\b10\.\d+\.\d+\.\d+", "<ip>"),
     (r"MII[A-Za-z0-9+/=]{100,}", "<base64>"),
-    // ReplicaSet hash and pod suffix, in the alphabet that Kubernetes draws names from.
-    (r"-[bcdfghjklmnpqrstvwxz2456789]{8,10}-[bcdfghjklmnpqrstvwxz2456789]{5}\b", "-<hash>-<random>"),
+    // ReplicaSet hash (a number of up to ten digits, seldom short) and pod suffix, in the alphabet that Kubernetes draws names from.
+    (r"-[bcdfghjklmnpqrstvwxz2456789]{5,10}-[bcdfghjklmnpqrstvwxz2456789]{5}\b", "-<hash>-<random>"),
     (r"-[bcdfghjklmnpqrstvwxz2456789]{8,10}\b", "-<hash>"),
     (r"\b\d+[dhms](\d+[hms])?\b( ago)?", "<age>"),
     (r#"(resourceVersion: )"?\d+"?"#, "$1<rv>"),
