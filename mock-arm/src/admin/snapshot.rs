@@ -15,8 +15,8 @@ use super::problem::{Problem, parse};
 use crate::store::buckets;
 use crate::world::World;
 
-/// The form of the document.
-const FORMAT: u32 = 1;
+/// The form of the document. The first one held resources as trees; they are text now.
+const FORMAT: u32 = 2;
 
 /// What a snapshot holds. Keys, secrets and tokens are not part of it, nor is the journal.
 #[derive(Debug, Serialize, Deserialize)]

@@ -298,7 +298,7 @@ pub(super) fn is_listed(call: &Call<'_>, row: &Row) -> bool {
 
 /// The resource of a row as it is stored.
 pub(super) fn as_stored(_key: &str, row: &Row) -> Bytes {
-    json_text(&resources::resource(row))
+    Bytes::copy_from_slice(resources::text(row).as_bytes())
 }
 
 /// A list that is always complete.

@@ -31,9 +31,14 @@ pub fn prefix(subscription: &str, group: Option<&str>) -> String {
 /// The resource in a row, in a form of its own. It is read from text, so ask once.
 #[must_use]
 pub fn resource(row: &Row) -> Value {
-    let stored = row.value.get("resource").and_then(Value::as_str).unwrap_or_default();
     // What is stored was JSON when it was written.
-    serde_json::from_str(stored).unwrap_or_default()
+    serde_json::from_str(text(row)).unwrap_or_default()
+}
+
+/// The resource in a row as the JSON that is stored.
+#[must_use]
+pub fn text(row: &Row) -> &str {
+    row.value.get("resource").and_then(Value::as_str).unwrap_or_default()
 }
 
 /// A copy of the resource in a row, to be shown as it is.
