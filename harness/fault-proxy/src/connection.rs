@@ -116,7 +116,7 @@ async fn tunnel(mut stream: TcpStream, router: &Router) -> io::Result<()> {
         router.record("unrouted", "CONNECT", &host, port, None);
         return answer(stream, &Reply::unrouted(&host, port)).await;
     }
-    let busy = router.clock.busy();
+    let busy = router.wires.clock.busy();
     let target = match router.open(decision, &host, port).await {
         Ok(target) => target,
         Err(reason) => {

@@ -2,23 +2,19 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use sim_core::clock::Clock;
 use sim_core::faults::FaultSet;
 use sim_core::journal::Journal;
-use sim_core::net::{Net, NetError, ProxyRules};
+use sim_core::net::{Net, NetError, ProxyRules, accept};
 use sim_core::seed::Seed;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 
 use crate::HostPattern;
 use crate::connection;
 use crate::route::Router;
-
-/// How long the listener rests when the system has no socket to give.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// What a gateway is made of.
 #[derive(Debug)]
@@ -85,7 +81,11 @@ impl Gateway {
         let listener = TcpListener::bind(config.listen).await.map_err(taken)?;
         let address = listener.local_addr().map_err(taken)?;
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(accept(listener, router.clone(), stopped));
+        let serving = router.clone();
+        let task = tokio::spawn(async move {
+            let begin = |stream| connection::serve(stream, serving.clone());
+            accept("the gateway", listener, &serving.wires.clock, stopped, begin).await;
+        });
         Ok(Self { address, router, stop, task: Some(task) })
     }
 
@@ -137,26 +137,4 @@ fn outside(upstream: Option<&str>, no_proxy: Option<&str>) -> Result<Net, StartE
     let base =
         if upstream.starts_with("https://") { Net::from_env(|_| None)? } else { Net::builder().build()? };
     Ok(base.to_builder().proxy(rules).build()?)
-}
-
-async fn accept(listener: TcpListener, router: Arc<Router>, mut stopped: watch::Receiver<bool>) {
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            biased;
-            _ = stopped.changed() => break,
-            Some(_) = connections.join_next(), if !connections.is_empty() => {}
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    connections.spawn(connection::serve(stream, router.clone()));
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "the gateway cannot take a connection");
-                    router.clock.wall_sleep(ACCEPT_PAUSE).await;
-                }
-            },
-        }
-    }
-    drop(listener);
-    connections.shutdown().await;
 }

@@ -121,7 +121,7 @@ async fn forward(
         Target::Tcp(stream) => Box::new(stream),
         Target::Stream(stream) => stream,
     };
-    let stream = Shaped::new(stream, line, &router.clock, &router.wires.draws);
+    let stream = Shaped::new(stream, line, &router.wires.clock, &router.wires.draws);
     let (mut sender, connection) = client::handshake(TokioIo::new(stream)).await.map_err(failed)?;
     // Ends with the exchange: the sender and the reply's body are all that keeps it.
     tokio::spawn(connection);

@@ -80,8 +80,7 @@ impl Reply {
 
     /// A fault rule answers in the proxy's place.
     pub(crate) fn by_rule(status: u16, code: &str, message: &str, retry_after: Option<u64>) -> Self {
-        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
-        Self { retry_after, ..Self::new(status, format!("{code}: {message}\n")) }
+        Self { retry_after, ..Self::numbered(status, format!("{code}: {message}\n")) }
     }
 
     /// A fault rule names an effect that the wire does not know.

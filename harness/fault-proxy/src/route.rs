@@ -62,7 +62,6 @@ pub(crate) struct Router {
     table: RwLock<Table>,
     /// How allowed hosts are reached.
     pub(crate) outside: Net,
-    pub(crate) clock: Clock,
     pub(crate) faults: FaultSet,
     pub(crate) wires: Wires,
     journal: Journal,
@@ -70,8 +69,8 @@ pub(crate) struct Router {
 
 impl Router {
     pub(crate) fn new(outside: Net, clock: Clock, faults: FaultSet, journal: Journal, seed: Seed) -> Self {
-        let wires = Wires::new(clock.clone(), seed.stream("gateway/wire"));
-        Self { table: RwLock::default(), outside, clock, faults, wires, journal }
+        let wires = Wires::new(clock, seed.stream("gateway/wire"));
+        Self { table: RwLock::default(), outside, faults, wires, journal }
     }
 
     pub(crate) fn set_routes(&self, routes: Vec<(HostPattern, SocketAddr)>) {

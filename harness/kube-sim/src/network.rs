@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 use sim_core::clock::Clock;
+use sim_core::net::accept;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 
 use crate::api::{Api, meta};
 use crate::kubelet::live::LiveContainers;
@@ -24,8 +25,6 @@ pub(crate) const VARIABLE: &str = "DRYARC_POD_NETWORK";
 /// How long a client may take to say where it wants to go, and how much it may say.
 const PATIENCE: Duration = Duration::from_secs(10);
 const LARGEST: usize = 8 << 10;
-/// How long the listener rests when the system has no socket to give.
-const PAUSE: Duration = Duration::from_millis(50);
 
 /// What decides where a connection goes.
 #[derive(Debug, Clone)]
@@ -44,29 +43,17 @@ pub(crate) async fn bind() -> io::Result<(TcpListener, SocketAddr)> {
 
 impl Network {
     /// Serves until `stop` says so; connections end with it.
-    pub(crate) fn serve(self, listener: TcpListener, mut stop: watch::Receiver<bool>) -> JoinHandle<()> {
+    pub(crate) fn serve(self, listener: TcpListener, stop: watch::Receiver<bool>) -> JoinHandle<()> {
         tokio::spawn(async move {
-            let mut connections = JoinSet::new();
-            loop {
-                tokio::select! {
-                    () = stopped(&mut stop) => return,
-                    Some(_) = connections.join_next(), if !connections.is_empty() => {}
-                    accepted = listener.accept() => match accepted {
-                        Ok((stream, _)) => {
-                            let network = self.clone();
-                            connections.spawn(async move {
-                                if let Err(error) = network.connection(stream).await {
-                                    tracing::debug!(%error, "a connection between pods ended early");
-                                }
-                            });
-                        }
-                        Err(error) => {
-                            tracing::warn!(%error, "the cluster's network cannot take a connection");
-                            self.clock.wall_sleep(PAUSE).await;
-                        }
-                    },
+            let begin = |stream| {
+                let network = self.clone();
+                async move {
+                    if let Err(error) = network.connection(stream).await {
+                        tracing::debug!(%error, "a connection between pods ended early");
+                    }
                 }
-            }
+            };
+            accept("the cluster's network", listener, &self.clock, stop, begin).await;
         })
     }
 
@@ -123,11 +110,6 @@ impl Network {
 
 fn list<'a>(object: &'a Value, pointer: &str) -> &'a [Value] {
     object.pointer(pointer).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
-}
-
-/// Waits until the cluster is told to stop, or nobody is left to tell it.
-async fn stopped(stop: &mut watch::Receiver<bool>) {
-    let _ = stop.wait_for(|stop| *stop).await;
 }
 
 async fn refuse(stream: &mut TcpStream, why: &str) -> io::Result<()> {

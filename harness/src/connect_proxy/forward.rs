@@ -13,9 +13,9 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use serde_json::json;
-use sim_core::net::NetError;
 use sim_core::net::websocket::as_pipe;
-use tokio::io::{DuplexStream, copy_bidirectional};
+use sim_core::net::{NetError, splice};
+use tokio::io::DuplexStream;
 
 use super::Proxy;
 use super::register::{self, Connection};
@@ -138,14 +138,5 @@ async fn dial(proxy: &Proxy, connection: &Connection) -> Result<DuplexStream, Re
         Ok(Err(NetError::NoWebSocket { status: 404, .. })) => Err(unreachable(NOBODY)),
         Ok(Err(error)) => Err(unreachable(&format!("The relay cannot be reached: {error}"))),
         Err(_) => Err(unreachable("The relay does not answer.")),
-    }
-}
-
-/// Carries bytes between `kubectl` and the cluster once both have left HTTP.
-async fn splice(client: Option<OnUpgrade>, cluster: OnUpgrade) {
-    let Some(client) = client else { return };
-    if let (Ok(client), Ok(cluster)) = tokio::join!(client, cluster) {
-        // However it ends, both sides are told by the end of their connections.
-        let _ = copy_bidirectional(&mut TokioIo::new(client), &mut TokioIo::new(cluster)).await;
     }
 }

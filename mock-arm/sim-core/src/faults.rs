@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::history::{Explanation, History, Occasion};
 pub use self::line::Line;
-pub use self::text::WireRule;
+pub use self::text::{WIRE_EFFECTS, WireRule};
 use crate::clock::Clock;
 use crate::journal::{Entry, Journal};
 use crate::seed::{Seed, Stream};

@@ -5,10 +5,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
 use kube::client::Body;
 use serde_json::json;
-use tokio::io::copy_bidirectional;
+use sim_core::net::splice;
 
 use super::token::{User, Verifier, is_of_entra};
 use crate::agent::Agent;
@@ -105,15 +104,6 @@ fn prepare(headers: &mut HeaderMap, caller: &As) {
         if let Ok(value) = HeaderValue::from_str(value) {
             headers.insert(HeaderName::from_static(name), value);
         }
-    }
-}
-
-/// Carries bytes between a client and the API server once both have left HTTP.
-async fn splice(client: Option<OnUpgrade>, server: OnUpgrade) {
-    let Some(client) = client else { return };
-    if let (Ok(client), Ok(server)) = tokio::join!(client, server) {
-        // However it ends, both sides are told by the end of their connections.
-        let _ = copy_bidirectional(&mut TokioIo::new(client), &mut TokioIo::new(server)).await;
     }
 }
 

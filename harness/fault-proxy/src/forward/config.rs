@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
-use sim_core::faults::WireRule;
+use sim_core::faults::{WIRE_EFFECTS, WireRule};
 
 use super::Span;
 use crate::{HostPattern, HostRange};
@@ -303,24 +303,10 @@ fn span(_: &mut SchemaGenerator) -> Schema {
 fn rules(_: &mut SchemaGenerator) -> Schema {
     let number = || json_schema!({"type": "integer", "minimum": 0});
     let text = || json_schema!({"type": "string"});
-    let effects = [
-        "delay",
-        "respond",
-        "reset",
-        "refuse",
-        "hang",
-        "resetAt",
-        "truncate",
-        "stall",
-        "halfOpen",
-        "cut",
-        "slow",
-        "slowClose",
-    ];
     json_schema!({"type": "array", "items": {
         "type": "object", "required": ["effect"], "additionalProperties": false,
         "properties": {
-            "id": text(), "hook": {"const": "wire"}, "match": {"type": "object"}, "effect": {"enum": effects},
+            "id": text(), "hook": {"const": "wire"}, "match": {"type": "object"}, "effect": {"enum": WIRE_EFFECTS},
             "millis": number(), "jitter": number(), "bytesPerSecond": number(), "bytes": number(),
             "status": number(), "code": text(), "message": text(), "retryAfter": number()
         }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::ServerConfig;
+use sim_core::net::accept;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
 use super::ProxyError;
@@ -17,8 +18,6 @@ use super::shared::Shared;
 use crate::leg::Leg;
 use crate::reply::Reply;
 
-/// How long a listener rests when the system has no socket to give.
-const PAUSE: Duration = Duration::from_millis(50);
 /// How long a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(30);
 
@@ -45,46 +44,30 @@ impl Listener {
         stopped: watch::Receiver<bool>,
     ) -> JoinHandle<()> {
         let acceptor = tls.map(TlsAcceptor::from);
-        tokio::spawn(accept(self.inner, shared, acceptor, open, stopped))
+        tokio::spawn(admit(self.inner, shared, acceptor, open, stopped))
     }
 }
 
-async fn accept(
+async fn admit(
     listener: TcpListener,
     shared: Arc<Shared>,
     tls: Option<TlsAcceptor>,
     open: Arc<Semaphore>,
-    mut stopped: watch::Receiver<bool>,
+    stopped: watch::Receiver<bool>,
 ) {
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            biased;
-            _ = stopped.changed() => break,
-            Some(_) = connections.join_next(), if !connections.is_empty() => {}
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    let taken = Semaphore::MAX_PERMITS - open.available_permits();
-                    let full = shared.config().limits.connections.is_some_and(|most| taken >= most);
-                    let Some(permit) = open.clone().try_acquire_owned().ok().filter(|_| !full) else {
-                        connections.spawn(turn_away(stream));
-                        continue;
-                    };
-                    let (shared, tls) = (shared.clone(), tls.clone());
-                    connections.spawn(async move {
-                        let _permit = permit;
-                        begin(shared, tls, stream).await;
-                    });
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "the proxy cannot take a connection");
-                    shared.wires.clock.wall_sleep(PAUSE).await;
-                }
-            },
+    let begin = |stream| {
+        let taken = Semaphore::MAX_PERMITS - open.available_permits();
+        let full = shared.config().limits.connections.is_some_and(|most| taken >= most);
+        let permit = open.clone().try_acquire_owned().ok().filter(|_| !full);
+        let (shared, tls) = (shared.clone(), tls.clone());
+        async move {
+            match permit {
+                Some(_permit) => begin(shared, tls, stream).await,
+                None => turn_away(stream).await,
+            }
         }
-    }
-    drop(listener);
-    connections.shutdown().await;
+    };
+    accept("the proxy", listener, &shared.wires.clock, stopped, begin).await;
     shared.abandon();
 }
 

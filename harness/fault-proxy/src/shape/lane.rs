@@ -81,7 +81,11 @@ impl Lane {
                 self.wait = None;
                 return Poll::Ready(Some(piece.clone()));
             }
-            let wait = self.wait.get_or_insert_with(|| until(clock, *arrives));
+            let wait = self.wait.get_or_insert_with(|| {
+                // Whoever waits for it waits on purpose.
+                clock.note_stall();
+                until(clock, *arrives)
+            });
             ready!(wait.as_mut().poll(context));
             self.wait = None;
         }

@@ -21,7 +21,7 @@ use self::lane::{Lane, PIECE, Pace, Wait, until};
 /// What happens.
 enum Shape {
     /// Something after so many bytes of the answer.
-    Limit { line: Line, left: u64 },
+    Limit { line: Line, left: u64, clock: Clock },
     /// A reset at a moment.
     Cut(Wait),
     /// Everything comes late.
@@ -68,7 +68,11 @@ impl<S> Shaped<S> {
             Some(Line::SlowClose { millis }) => {
                 Shape::SlowClose { clock: clock.clone(), span: Duration::from_millis(millis), wait: None }
             }
-            Some(line) => Shape::Limit { line, left: line.limit().unwrap_or(u64::MAX) },
+            Some(line) => {
+                let left = line.limit().unwrap_or(u64::MAX);
+                note_silence(line, left, clock);
+                Shape::Limit { line, left, clock: clock.clone() }
+            }
         };
         Self { inner: Some(inner), shape }
     }
@@ -81,6 +85,13 @@ impl<S> Shaped<S> {
     /// Wraps `inner` so that what it says is kept until `enough` bytes are together.
     pub(crate) fn held(inner: S, enough: usize) -> Self {
         Self { inner: Some(inner), shape: Shape::Hold { held: BytesMut::new(), enough, open: true } }
+    }
+}
+
+/// Says that whoever waits for more waits on purpose, once nothing more will come.
+fn note_silence(line: Line, left: u64, clock: &Clock) {
+    if left == 0 && matches!(line, Line::Stall { .. } | Line::HalfOpen { .. }) {
+        clock.note_stall();
     }
 }
 
@@ -136,7 +147,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Shaped<S> {
                 }
                 Pin::new(inner).poll_read(context, buffer)
             }
-            Shape::Limit { line, left } => {
+            Shape::Limit { line, left, clock } => {
                 if *left == 0 {
                     return match line {
                         Line::Truncate { .. } => Poll::Ready(Ok(())),
@@ -154,6 +165,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Shaped<S> {
                 let length = some.filled().len();
                 *left -= length as u64;
                 buffer.advance(length);
+                note_silence(*line, *left, clock);
                 Poll::Ready(Ok(()))
             }
             Shape::Slow(slow) => {
@@ -217,7 +229,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Shaped<S> {
         let this = self.get_mut();
         let Some(inner) = this.inner.as_mut() else { return Poll::Ready(Ok(bytes.len())) };
         match &mut this.shape {
-            Shape::Limit { line: Line::Stall { .. }, left: 0 } => Poll::Pending,
+            Shape::Limit { line: Line::Stall { .. }, left: 0, .. } => Poll::Pending,
             Shape::Slow(slow) => {
                 let Slow { pace, out, .. } = slow.as_mut();
                 let _ = poll_out(inner, context, out, &pace.clock)?;
@@ -251,7 +263,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Shaped<S> {
         let this = self.get_mut();
         let Some(inner) = this.inner.as_mut() else { return Poll::Ready(Ok(())) };
         match &mut this.shape {
-            Shape::Limit { line: Line::Stall { .. }, left: 0 } => return Poll::Pending,
+            Shape::Limit { line: Line::Stall { .. }, left: 0, .. } => return Poll::Pending,
             Shape::Slow(slow) => ready!(poll_out(inner, context, &mut slow.out, &slow.pace.clock))?,
             _ => {}
         }

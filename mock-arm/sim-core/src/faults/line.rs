@@ -1,7 +1,5 @@
 //! What can happen to the bytes of a connection that was let through.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
 /// An effect of the `wire` hook on a connection that is open already. Bytes are counted from the target to the client, after
@@ -64,15 +62,6 @@ impl Line {
             | Self::Stall { bytes }
             | Self::HalfOpen { bytes } => Some(bytes),
             Self::Cut { .. } | Self::Slow { .. } | Self::SlowClose { .. } => None,
-        }
-    }
-
-    /// How long the connection lives at most.
-    #[must_use]
-    pub fn lifetime(self) -> Option<Duration> {
-        match self {
-            Self::Cut { millis } => Some(Duration::from_millis(millis)),
-            _ => None,
         }
     }
 }

@@ -78,28 +78,30 @@ impl Name {
     }
 }
 
+/// The effects that something can come of on the hook `wire`. The first five are those of `before` and `after` as well.
+pub const WIRE_EFFECTS: [&str; 12] = [
+    "delay",
+    "respond",
+    "reset",
+    "refuse",
+    "hang",
+    "resetAt",
+    "truncate",
+    "stall",
+    "halfOpen",
+    "cut",
+    "slow",
+    "slowClose",
+];
+
 /// A hook's name, the facts that can be told there, and the effects that something can come of.
 fn known(hook: Hook) -> (&'static str, &'static [&'static str], &'static [&'static str]) {
     const REQUEST: [&str; 8] =
         ["host", "method", "path", "route", "surface", "apiVersion", "caller", "status"];
-    const WIRE: [&str; 12] = [
-        "delay",
-        "respond",
-        "reset",
-        "refuse",
-        "hang",
-        "resetAt",
-        "truncate",
-        "stall",
-        "halfOpen",
-        "cut",
-        "slow",
-        "slowClose",
-    ];
     match hook {
-        Hook::Wire => ("wire", &["host", "port", "method", "route", "hop"], &WIRE),
-        Hook::Before => ("before", REQUEST.split_at(7).0, WIRE.split_at(5).0),
-        Hook::After => ("after", &REQUEST, WIRE.split_at(5).0),
+        Hook::Wire => ("wire", &["host", "port", "method", "route", "hop"], &WIRE_EFFECTS),
+        Hook::Before => ("before", REQUEST.split_at(7).0, WIRE_EFFECTS.split_at(5).0),
+        Hook::After => ("after", &REQUEST, WIRE_EFFECTS.split_at(5).0),
         Hook::Settle => ("settle", &["operation", "resource", "id"], &["delay", "hang", "fail", "stuck"]),
         Hook::Kubelet => (
             "kubelet",

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use futures::stream::{SplitSink, SplitStream};
 use futures::{SinkExt as _, StreamExt as _};
 use http::header::{CONNECTION, HOST, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
 use http::{HeaderMap, Request, StatusCode, Uri};
@@ -100,30 +101,24 @@ fn key() -> Option<String> {
 /// Carries messages both ways between two websockets until one of them ends; then both are closed.
 pub async fn join(one: WebSocket, other: WebSocket) {
     let ((mut to_one, mut from_one), (mut to_other, mut from_other)) = (one.split(), other.split());
-    let there = async {
-        while let Some(Ok(message @ (Message::Binary(_) | Message::Text(_)))) = next(&mut from_one).await {
-            if to_other.send(message).await.is_err() {
-                break;
-            }
-        }
-    };
-    let back = async {
-        while let Some(Ok(message @ (Message::Binary(_) | Message::Text(_)))) = next(&mut from_other).await {
-            if to_one.send(message).await.is_err() {
-                break;
-            }
-        }
-    };
     tokio::select! {
-        () = there => {}
-        () = back => {}
+        () = hand_on(&mut from_one, &mut to_other) => {}
+        () = hand_on(&mut from_other, &mut to_one) => {}
     }
     // Whoever went away first needs no farewell.
     let _ = to_one.close().await;
     let _ = to_other.close().await;
 }
 
-type Incoming = futures::stream::SplitStream<WebSocket>;
+type Incoming = SplitStream<WebSocket>;
+
+async fn hand_on(from: &mut Incoming, to: &mut SplitSink<WebSocket, Message>) {
+    while let Some(Ok(message @ (Message::Binary(_) | Message::Text(_)))) = next(from).await {
+        if to.send(message).await.is_err() {
+            break;
+        }
+    }
+}
 
 /// The next message that is not about the connection itself.
 async fn next(from: &mut Incoming) -> Option<Result<Message, tokio_tungstenite::tungstenite::Error>> {
