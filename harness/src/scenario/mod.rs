@@ -24,6 +24,6 @@ pub use read::ScenarioError;
 pub use report::{Report, Verdict};
 pub use run::{Outcome, RunOptions, STALLED, run, run_all};
 pub use step::{
-    ArmCall, CLUSTER, GROUP, Group, Kubeconfig, LOCATION, Offboard, Onboard, Patch, Provider, Register, Step,
-    Wait, Who,
+    ArmCall, CLUSTER, Environment, GROUP, Group, Kubeconfig, LOCATION, Offboard, Onboard, PLACES, Patch,
+    Provider, Register, Step, Wait, Who,
 };

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use fault_proxy::ProxyConfig;
 use jiff::Timestamp;
 use kube_sim::kubelet::NodeSpec;
 use mock_arm::profile::Profile;
@@ -12,6 +13,7 @@ use sim_core::faults::Rule;
 
 use super::expect::Expect;
 use super::step::Step;
+use crate::world::Egress;
 
 /// A failure with its remedy: what goes wrong, what the user then sees, and what makes it go away.
 #[derive(Debug, Clone, Deserialize)]
@@ -105,8 +107,8 @@ impl Default for WorldSpec {
     }
 }
 
-/// What is wrong with the way to Azure. Each entry is a host, or `*.SUFFIX`, and becomes a `wire` rule `blocked:HOST` or
-/// `reset:HOST`, which a step can clear.
+/// What is wrong with the way to Azure. Each entry of the lists is a host, or `*.SUFFIX`, and becomes a `wire` rule `blocked:HOST` or
+/// `reset:HOST`, which a step can clear. Rules strike at a proxy alone by the fact `hop`: `workstation-proxy` or `cluster-proxy`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct NetworkSpec {
@@ -114,6 +116,13 @@ pub struct NetworkSpec {
     pub blocked: Vec<String>,
     /// Connections to these hosts are reset on the way.
     pub reset: Vec<String>,
+    /// The customer's proxy before the clients, as `dryarc up --workstation-proxy` takes it. Every step goes by it, unless its
+    /// `environment` says otherwise.
+    pub workstation_proxy: Option<Box<ProxyConfig>>,
+    /// The customer's proxy before the agents, as `dryarc up --cluster-proxy` takes it. Only agents that are told of it use it.
+    pub cluster_proxy: Option<Box<ProxyConfig>>,
+    /// What becomes of the agents' connections that go by no proxy: `open`, `refused` or `dropped`.
+    pub cluster_egress: Egress,
 }
 
 /// A span of world time: `90s`, `11m`, `1h30m`, `2d`.

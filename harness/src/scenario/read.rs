@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::expect::{ClusterCheck, Expect};
 use super::model::Scenario;
-use super::step::Step;
+use super::step::{PLACES, Step};
 use crate::driver::Stage;
 
 /// The longest scenario that is read, in bytes.
@@ -98,6 +98,7 @@ impl Scenario {
                 check_step(step, &ids).map_err(|reason| format!("{act}[{number}]: {reason}"))?;
             }
         }
+        self.check_network()?;
         if let Some(unknown) = self.expect.fired.keys().find(|id| !ids.contains(&id.as_str())) {
             return Err(format!("expect.fired names no rule: '{unknown}'"));
         }
@@ -108,6 +109,32 @@ impl Scenario {
                 "nothing in it fails: a step, or 'expect', has to say what the user sees before the remedy"
                     .into(),
             );
+        }
+        Ok(())
+    }
+
+    fn check_network(&self) -> Result<(), String> {
+        let network = &self.network;
+        let proxies =
+            [("workstationProxy", &network.workstation_proxy), ("clusterProxy", &network.cluster_proxy)];
+        for (name, proxy) in proxies {
+            if let Some(proxy) = proxy {
+                proxy.check().map_err(|error| format!("network.{name}: {error}"))?;
+            }
+        }
+        let missing = |text: &str| {
+            let named = proxies.iter().find(|(name, _)| text.contains(&format!("{{{name}")));
+            named.filter(|(_, proxy)| proxy.is_none()).map(|(name, _)| *name)
+        };
+        for step in self.steps.iter().chain(&self.remedy.steps) {
+            for text in step.texts_about_proxies() {
+                if let Some(name) = missing(text) {
+                    return Err(format!("a step names {{{name}}}, and network.{name} is not there"));
+                }
+                if PLACES.iter().fold(text.to_owned(), |text, place| text.replace(place, "")).contains('{') {
+                    return Err(format!("'{text}' names something that is not one of {}", PLACES.join(", ")));
+                }
+            }
         }
         Ok(())
     }
@@ -268,6 +295,15 @@ mod tests {
             ("steps: [{onboard: {}}]\nexpect: {cluster: [{status: Running}]}\n", "name one of"),
             ("steps: [{onboard: {}}]\nexpect: {time: {atLeast: 2m, atMost: 1m}}\n", "longer than"),
             ("steps: [{onboard: {}}]\nexpect: {fired: {r: 1}}\n", "names no rule"),
+            (
+                "steps: [{onboard: {proxyHttps: 'http://{clusterProxy}'}}]\n",
+                "network.clusterProxy is not there",
+            ),
+            (
+                "network: {clusterProxy: {}}\nsteps: [{onboard: {proxyCert: '{clusterProxyCA}'}}]\n",
+                "not one of",
+            ),
+            ("network: {clusterProxy: {refusal: {status: 200}}}\nsteps: [{onboard: {}}]\n", "refusal.status"),
         ] {
             let shown = error(&format!("{text}{good}"));
             assert!(shown.contains(said), "{text}: {shown}");

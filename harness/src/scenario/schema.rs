@@ -12,9 +12,9 @@ mod tests {
     use sim_core::faults::{Matcher, Rule};
 
     use super::super::{
-        ArmCall, ArmCheck, ClientExpect, ClusterCheck, Expect, Group, JournalCheck, Kubeconfig, NetworkSpec,
-        Offboard, Onboard, Patch, Provider, Register, Remedy, Scenario, Step, TimeCheck, Wait, Who,
-        WorldSpec,
+        ArmCall, ArmCheck, ClientExpect, ClusterCheck, Environment, Expect, Group, JournalCheck, Kubeconfig,
+        NetworkSpec, Offboard, Onboard, Patch, Provider, Register, Remedy, Scenario, Step, TimeCheck, Wait,
+        Who, WorldSpec,
     };
 
     /// The keys that a type takes, as it says itself when it is given one that it does not.
@@ -42,6 +42,7 @@ mod tests {
         assert_keys::<Matcher>(&schema, "match");
         assert_keys::<Step>(&schema, "step");
         assert_keys::<Who>(&schema, "who");
+        assert_keys::<Environment>(&schema, "environment");
         assert_keys::<Register>(&schema, "register");
         assert_keys::<Provider>(&schema, "provider");
         assert_keys::<Group>(&schema, "group");

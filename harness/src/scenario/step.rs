@@ -21,6 +21,8 @@ pub struct Step {
     /// Who does it, if not the first service principal.
     #[serde(rename = "as")]
     pub who: Option<Who>,
+    /// What the user's shell says about proxies.
+    pub environment: Option<Environment>,
     /// How long the user waits before giving up, as `timeout` does (exit code 124).
     pub limit: Option<Span>,
     /// What comes of it. A step that expects nothing must succeed.
@@ -78,7 +80,39 @@ impl Step {
         ];
         all.into_iter().filter_map(|(name, there)| there.then_some(name)).collect()
     }
+
+    /// Texts in which the names of [`PLACES`] stand for something.
+    pub fn texts_about_proxies(&self) -> impl Iterator<Item = &str> {
+        let onboard = self.onboard.iter();
+        let told =
+            onboard.flat_map(|it| [&it.proxy_https, &it.proxy_http, &it.proxy_skip_range, &it.proxy_cert]);
+        told.chain(self.environment.iter().map(|it| &it.proxy)).flatten().map(String::as_str)
+    }
 }
+
+/// What a shell says about proxies and trust; by default that the workstation's proxy is to be used, if there is one, and
+/// nothing of its certificates.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Environment {
+    /// `HTTPS_PROXY` and `HTTP_PROXY`, with the names of [`PLACES`]; empty for none.
+    pub proxy: Option<String>,
+    /// `NO_PROXY`.
+    pub no_proxy: Option<String>,
+    /// Whether the root certificate of the workstation's proxy is trusted (`REQUESTS_CA_BUNDLE`).
+    pub trust_proxy: bool,
+}
+
+/// What stands in texts about proxies for what is known only when the world has started: `HOST:PORT` of the proxies, within TLS
+/// for the second of each, and the files of their root certificates.
+pub const PLACES: [&str; 6] = [
+    "{workstationProxy}",
+    "{workstationProxyTls}",
+    "{workstationProxyCa}",
+    "{clusterProxy}",
+    "{clusterProxyTls}",
+    "{clusterProxyCa}",
+];
 
 /// Credentials that are not those of the first service principal.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -166,7 +200,7 @@ pub struct Onboard {
     /// Whether the cluster's network is checked first; false stands for `AZURE_LOCAL_DISCONNECTED=true`, and for versions of the Azure
     /// CLI that did not check.
     pub checks: bool,
-    /// `--proxy-https`.
+    /// `--proxy-https`. In this and the next three, the names of [`PLACES`] stand for what they name.
     pub proxy_https: Option<String>,
     /// `--proxy-http`.
     pub proxy_http: Option<String>,

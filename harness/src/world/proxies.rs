@@ -32,7 +32,8 @@ pub struct Proxies {
 }
 
 /// What becomes of connections that go straight from the cluster to the Internet.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Egress {
     /// They are let through.
     #[default]

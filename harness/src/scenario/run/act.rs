@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::Method;
 use serde_json::{Value, json};
 use sim_core::clock::later;
+use sim_core::net::Net;
 
 use super::super::model::Span;
 use super::super::step::{ArmCall, Group, Offboard, Onboard, Provider, Register, Step, Wait};
@@ -39,14 +40,18 @@ pub(super) async fn perform(theatre: &Theatre, step: &Step) -> Outcome {
 }
 
 async fn action(theatre: &Theatre, step: &Step) -> Outcome {
-    let azure = match theatre.azure(step.who.as_ref()) {
+    let net = match theatre.net(step.environment.as_ref()) {
+        Ok(net) => net,
+        Err(reason) => return Outcome::failed(2, reason),
+    };
+    let azure = match theatre.azure(&net, step.who.as_ref()) {
         Ok(azure) => azure,
         Err(reason) => return Outcome::failed(2, reason),
     };
     let done = match step {
         Step { register: Some(register), .. } => return registering(theatre, &azure, register).await,
-        Step { onboard: Some(onboard), .. } => return connect(theatre, azure, onboard).await,
-        Step { offboard: Some(offboard), .. } => return disconnect(theatre, azure, offboard).await,
+        Step { onboard: Some(onboard), .. } => return connect(theatre, &net, azure, onboard).await,
+        Step { offboard: Some(offboard), .. } => return disconnect(theatre, &net, azure, offboard).await,
         Step { arm: Some(call), .. } => return rest(theatre, &azure, call).await,
         Step { group: Some(one), .. } => {
             return group(&azure, one)
@@ -119,12 +124,12 @@ async fn registering(theatre: &Theatre, azure: &Azure, register: &Register) -> O
     }
 }
 
-async fn connect(theatre: &Theatre, azure: Azure, onboard: &Onboard) -> Outcome {
+async fn connect(theatre: &Theatre, net: &Net, azure: Azure, onboard: &Onboard) -> Outcome {
     let kubeconfig = match kubeconfig(theatre, onboard.kubeconfig.as_ref()).await {
         Ok(text) => text,
         Err(reason) => return Outcome::failed(2, reason),
     };
-    let driver = match theatre.driver(azure, &kubeconfig) {
+    let driver = match theatre.driver(net, azure, &kubeconfig) {
         Ok(driver) => driver,
         Err(reason) => return Outcome::failed(2, reason),
     };
@@ -135,18 +140,19 @@ async fn connect(theatre: &Theatre, azure: Azure, onboard: &Onboard) -> Outcome 
     if let Some(Span(timeout)) = onboard.timeout {
         options.onboarding_timeout = timeout;
     }
-    options.proxy.https.clone_from(&onboard.proxy_https);
-    options.proxy.http.clone_from(&onboard.proxy_http);
-    options.proxy.skip_range.clone_from(&onboard.proxy_skip_range);
-    options.proxy.certificate = onboard.proxy_cert.as_ref().map(Into::into);
+    let placed = |text: &Option<String>| text.as_deref().map(|text| theatre.placed(text));
+    options.proxy.https = placed(&onboard.proxy_https);
+    options.proxy.http = placed(&onboard.proxy_http);
+    options.proxy.skip_range = placed(&onboard.proxy_skip_range);
+    options.proxy.certificate = placed(&onboard.proxy_cert).map(Into::into);
     match Box::pin(driver.onboard(&options)).await {
         Ok(_) => Outcome::done(),
         Err(error) => Outcome::driver(&error),
     }
 }
 
-async fn disconnect(theatre: &Theatre, azure: Azure, offboard: &Offboard) -> Outcome {
-    let driver = match theatre.driver(azure, &theatre.world.cluster().kubeconfig()) {
+async fn disconnect(theatre: &Theatre, net: &Net, azure: Azure, offboard: &Offboard) -> Outcome {
+    let driver = match theatre.driver(net, azure, &theatre.world.cluster().kubeconfig()) {
         Ok(driver) => driver,
         Err(reason) => return Outcome::failed(2, reason),
     };

@@ -8,6 +8,7 @@ mod check_arm;
 mod check_cluster;
 mod check_journal;
 mod control;
+mod customer;
 mod fields;
 mod kubeconfig;
 mod outcome;

@@ -13,14 +13,15 @@ use sim_core::seed::Seed;
 use tempfile::TempDir;
 
 use super::super::model::{NetworkSpec, Scenario};
-use super::super::step::Who;
+use super::super::step::{Environment, Who};
+use super::customer::{self, Customer};
 use crate::clusters::RealOptions;
 use crate::driver::{
     Azure, AzureConfig, Cluster, Credentials, Driver, Endpoints, Event, KEY_LABEL, Pace, StageState,
 };
 use crate::images::Agents;
 use crate::state::WorldName;
-use crate::world::{Backend, Listen, Proxies, World, WorldConfig, reached};
+use crate::world::{Backend, Listen, World, WorldConfig, reached};
 
 /// The principal by which expectations are looked up. It may do everything and never goes wrong.
 pub(super) const OBSERVER: &str = "dryarc-observer";
@@ -38,6 +39,7 @@ pub(super) struct Theatre {
     pub(super) clock: Clock,
     pub(super) pace: Pace,
     net: Net,
+    customer: Customer,
     keys: KeySource,
     seed: Seed,
     said: Said,
@@ -67,7 +69,7 @@ impl Theatre {
             upstream: None,
             onboarding_keys: vec![KEY_LABEL.into()],
             listen: Listen::default(),
-            proxies: Proxies::default(),
+            proxies: customer::wanted(&scenario.network),
             backend: Backend::Embedded,
             real: RealOptions::default(),
             outer: crate::client_env::OuterEnv::default(),
@@ -82,6 +84,7 @@ impl Theatre {
         let roots = roots_from_pem(world.authority().pem()).map_err(|error| unusable(&error))?;
         let net = Net::builder().roots(roots).egress(Some(reached(world.gateway().addr()))).build();
         let net = net.map_err(|error| unusable(&error))?;
+        let customer = Customer::of(&world, folder.path()).map_err(|error| unusable(&error))?;
         let kube = from_kubeconfig(&net, &world.cluster().kubeconfig(), None);
         let kube = kube.map_err(|error| unusable(&error))?;
         let profile = world.cloud().world().profile.clone();
@@ -95,6 +98,7 @@ impl Theatre {
             profile,
             pace: Pace::new(clock.clone()),
             net,
+            customer,
             keys: keys.clone(),
             seed,
             said: Said::default(),
@@ -112,8 +116,18 @@ impl Theatre {
         let _ = self.world.shutdown().await;
     }
 
+    /// The network, as a shell with this environment sees it.
+    pub(super) fn net(&self, environment: Option<&Environment>) -> Result<Net, String> {
+        self.customer.net(&self.net, environment)
+    }
+
+    /// Puts the places of proxies in a text.
+    pub(super) fn placed(&self, text: &str) -> String {
+        self.customer.placed(text)
+    }
+
     /// Azure, as somebody sees it.
-    pub(super) fn azure(&self, who: Option<&Who>) -> Result<Azure, String> {
+    pub(super) fn azure(&self, net: &Net, who: Option<&Who>) -> Result<Azure, String> {
         let named = who.and_then(|who| who.principal.as_deref());
         let principal = match named {
             None => self.profile.principals.first(),
@@ -127,12 +141,12 @@ impl Theatre {
             credentials.client_secret = who.secret.clone().unwrap_or(credentials.client_secret);
             credentials.tenant = who.tenant.clone().unwrap_or(credentials.tenant);
         }
-        Ok(Azure::new(azure_config(&self.net, &self.clock, self.seed, credentials)))
+        Ok(Azure::new(azure_config(net, &self.clock, self.seed, credentials)))
     }
 
     /// The driver for the cluster behind a kubeconfig.
-    pub(super) fn driver(&self, azure: Azure, kubeconfig: &str) -> Result<Driver, String> {
-        let kube = from_kubeconfig(&self.net, kubeconfig, None)
+    pub(super) fn driver(&self, net: &Net, azure: Azure, kubeconfig: &str) -> Result<Driver, String> {
+        let kube = from_kubeconfig(net, kubeconfig, None)
             .map_err(|error| format!("the kubeconfig cannot be used: {error}"))?;
         let said = self.said.clone();
         let reporter = Arc::new(move |event: &Event| {
