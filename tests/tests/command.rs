@@ -278,6 +278,15 @@ fn clusters_without_a_cloud_come_and_go_several_at_once() {
     assert!(text.contains(listed[0]["url"].as_str().unwrap()));
     let mode = std::fs::metadata(path.trim()).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
+    let arm = "name=arm,arch=arm64,taint=arch=arm64:NoSchedule";
+    let mixed = run(&sandbox, &["cluster", "create", "mixed", "--node", "count=2", "--node", arm]).ok();
+    assert!(mixed.stderr.contains("(3 nodes)") || mixed.stdout.contains("(3 nodes)"), "{mixed:?}");
+    let refused = run(&sandbox, &["cluster", "create", "odd", "--node", "cores=4"]);
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert!(refused.stderr.contains("'cores' is nothing that nodes have"), "{refused:?}");
+    let real = run(&sandbox, &["up", "--detach", "--cluster", "kind", "--node", "count=2"]);
+    assert_eq!(real.code, 2, "{real:?}");
+    assert!(real.stderr.contains("the nodes of a real cluster are what they are"), "{real:?}");
     run(&sandbox, &["cluster", "delete", "ci"]).ok();
     assert_eq!(run(&sandbox, &["cluster", "kubeconfig", "ci"]).code, 3);
     run(&sandbox, &["cluster", "delete", "--all"]).ok();

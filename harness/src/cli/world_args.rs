@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use fault_proxy::ProxyConfig;
-use kube_sim::kubelet::NodeSpec;
+use kube_sim::kubelet::{NodeGroup, NodeSpec, check_nodes, nodes, parse_nodes};
 use mock_arm::profile::{Principal, Subscription};
 use sim_core::clock::Mode;
 use sim_core::keys::KeySource;
@@ -26,13 +26,17 @@ const REAL_SPEED: f64 = 60.0;
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "The world")]
 pub(super) struct WorldArgs {
-    /// Describe the world by a file (YAML or JSON; keys: clock, speed, seed, allow, names, cluster, cloud,
-    /// workstationProxy, clusterProxy, clusterEgress)
+    /// Describe the world by a file (YAML or JSON; keys: clock, speed, seed, allow, names, cluster, nodes,
+    /// cloud, workstationProxy, clusterProxy, clusterEgress)
     #[arg(long, env = "DRYARC_PROFILE", value_name = "FILE")]
     profile: Option<PathBuf>,
     /// How the cluster is made: embedded, kind (one of its own), kind=NAME or context=NAME [default: embedded]
     #[arg(long, env = "DRYARC_CLUSTER", value_name = "KIND")]
     cluster: Option<Backend>,
+    /// Nodes of the embedded cluster by profile, once or more, as in count=2,arch=arm64,cpu=8,taint=gpu:NoSchedule (count, name,
+    /// arch, os, os-image, cpu, memory, pods, label, taint, provider-id, control-plane) [default: one of linux/amd64]
+    #[arg(long, env = "DRYARC_NODE", value_name = "PROFILE", value_delimiter = ';', value_parser = parse_nodes)]
+    node: Vec<NodeGroup>,
     /// World seconds per second of yours [default: 60; the quickstart jumps instead]
     #[arg(long, env = "DRYARC_SPEED", value_name = "N", allow_negative_numbers = true)]
     speed: Option<f64>,
@@ -107,6 +111,7 @@ impl WorldArgs {
             None => fresh_seed()?,
         };
         let origins = self.origins(context, &profile, seed);
+        let nodes = self.nodes(&profile, &backend)?;
         let proxies = self.proxies(&profile)?;
         let mut cloud = profile.cloud;
         self.overlay(&mut cloud);
@@ -130,7 +135,7 @@ impl WorldArgs {
             outer: context.outer.clone(),
             dir: PathBuf::new(),
             agents: Agents::Processes(agent_program),
-            nodes: vec![NodeSpec::default()],
+            nodes,
             start: None,
             keys: KeySource::fresh(),
         };
@@ -139,9 +144,10 @@ impl WorldArgs {
 
     /// Flags that describe a world, as given on the command line, for saying that they have no effect.
     pub(super) fn given(&self, context: &Context) -> Vec<String> {
-        const WORLD: [&str; 13] = [
+        const WORLD: [&str; 14] = [
             "profile",
             "cluster",
+            "node",
             "speed",
             "clock_mode",
             "seed",
@@ -165,6 +171,23 @@ impl WorldArgs {
             (None, Some(text)) => text.parse().map_err(CliError::usage),
             (None, None) => Ok(Backend::default()),
         }
+    }
+
+    fn nodes(&self, profile: &WorldProfile, backend: &Backend) -> Result<Vec<NodeSpec>, CliError> {
+        let given = if self.node.is_empty() { profile.nodes.clone() } else { nodes(&self.node) };
+        if given.is_empty() {
+            return Ok(vec![NodeSpec::default()]);
+        }
+        if backend.is_real() {
+            let what = "the nodes of a real cluster are what they are";
+            return Err(CliError::usage(what).next(
+                "describe nodes of an embedded cluster only; --kind-config describes those that kind makes",
+            ));
+        }
+        check_nodes(&given).map_err(|problem| {
+            CliError::usage(problem).next("correct --node, DRYARC_NODE or `nodes` in the profile")
+        })?;
+        Ok(given)
     }
 
     fn proxies(&self, profile: &WorldProfile) -> Result<Proxies, CliError> {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use fault_proxy::ProxyConfig;
+use kube_sim::kubelet::NodeSpec;
 use mock_arm::profile::Profile;
 use serde::Deserialize;
 
@@ -25,6 +26,8 @@ pub struct WorldProfile {
     pub names: Vec<String>,
     /// How the cluster is made: `embedded`, `kind`, `kind=NAME` or `context=NAME`.
     pub cluster: Option<String>,
+    /// The nodes of an embedded cluster; empty for one like any other.
+    pub nodes: Vec<NodeSpec>,
     /// The customer's proxy before clients.
     pub workstation_proxy: Option<ProxyConfig>,
     /// The customer's proxy before the cluster's agents.
@@ -95,6 +98,10 @@ mod tests {
         assert_eq!(profile.cloud.registration("Microsoft.Kubernetes").seconds, 10);
         assert_eq!(read("b", r#"{"seed": 7}"#).unwrap().seed, Some(7));
         assert_eq!(read("c", "\n").unwrap(), WorldProfile::default());
+        let nodes = read("e", "nodes:\n- {name: arm-1, arch: arm64, taints: ['arch=arm64:NoSchedule']}\n")
+            .unwrap()
+            .nodes;
+        assert_eq!((nodes[0].arch.as_str(), nodes[0].cpu.as_str()), ("arm64", "4"));
         let error = read("d", "speed: 1\nsped: 2\n").unwrap_err().to_string();
         assert!(error.contains("sped") && error.contains('2'), "{error}");
     }

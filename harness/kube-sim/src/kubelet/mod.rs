@@ -28,6 +28,7 @@ mod node;
 mod pod;
 mod probes;
 mod process;
+mod profile;
 mod start;
 mod status;
 mod sync;
@@ -62,6 +63,7 @@ pub use self::config::{KubeletConfig, NodeSpec};
 pub use self::logs::{LIFE_LIMIT, LogError, LogOptions, Logs};
 pub(crate) use self::node::Nodes;
 pub use self::process::PARENT_PIPE;
+pub use self::profile::{NodeGroup, check_nodes, nodes, parse_nodes};
 pub use self::task::{Task, TaskContext, TaskOutput};
 pub use self::workload::{
     ContainerImage, ImageResolver, LIFE_ANNOTATION, Script, Workload, parse_program, programs,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use kube_sim::cluster::{Cluster, ClusterConfig};
-use kube_sim::kubelet::{NodeSpec, parse_program, programs};
+use kube_sim::kubelet::{NodeGroup, NodeSpec, nodes, parse_nodes, parse_program, programs};
 use sim_core::clock::{Clock, Mode};
 use sim_core::seed::Seed;
 
@@ -19,6 +19,7 @@ use crate::state::{Claim, ProcessId, StateError, WorldName};
 Examples:
   dryarc cluster create
   dryarc cluster create ci --nodes 3
+  dryarc cluster create mixed --node count=2 --node name=arm,arch=arm64,cpu=8,taint=arch=arm64:NoSchedule
   dryarc cluster create fast --speed 60      a minute of the cluster's time each second
   dryarc cluster create dev --image busybox=/bin/busybox
   export KUBECONFIG=$(dryarc cluster kubeconfig dev --path)")]
@@ -29,6 +30,10 @@ pub(super) struct Create {
     /// How many nodes
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=250))]
     nodes: u16,
+    /// Nodes by profile, once or more, in the place of --nodes: count, name, arch, os, os-image, cpu, memory, pods, label,
+    /// taint, provider-id, control-plane
+    #[arg(long = "node", value_name = "PROFILE", value_parser = parse_nodes, conflicts_with = "nodes")]
+    profiles: Vec<NodeGroup>,
     /// Seconds of the cluster's time per second; 0 stands still
     #[arg(long, default_value_t = 1.0, value_name = "N")]
     speed: f64,
@@ -90,6 +95,14 @@ impl Create {
         }
     }
 
+    fn node_specs(&self) -> Vec<NodeSpec> {
+        if !self.profiles.is_empty() {
+            return nodes(&self.profiles);
+        }
+        let node = |number: u16| NodeSpec { name: format!("node-{number}"), ..NodeSpec::default() };
+        (1..=self.nodes).map(node).collect()
+    }
+
     async fn start(&self, context: &Context, clusters: &Clusters) -> Result<(Claim, Cluster), CliError> {
         let claim = clusters.home().claim(&self.name, &context.clock).await.map_err(|error| match error {
             StateError::Running(name) => taken(&name),
@@ -97,11 +110,12 @@ impl Create {
         })?;
         let clock = Clock::running(1.0);
         clock.set_mode(self.mode()?);
-        let node = |number: u16| NodeSpec { name: format!("node-{number}"), ..NodeSpec::default() };
+        let specs = self.node_specs();
+        let count = u16::try_from(specs.len()).unwrap_or(u16::MAX);
         let work_dir = claim.dir().join("pods");
         let cluster = Cluster::start(ClusterConfig {
             images: programs(self.images.clone()),
-            nodes: (1..=self.nodes).map(node).collect(),
+            nodes: specs,
             ..ClusterConfig::new(self.name.to_string(), &clock, Seed::new(self.seed), work_dir)
         });
         let cluster = cluster.await.map_err(CliError::failed)?;
@@ -110,7 +124,7 @@ impl Create {
             version: crate::VERSION.to_owned(),
             owner: ProcessId::current(),
             url: cluster.url(),
-            nodes: self.nodes,
+            nodes: count,
             kubeconfig,
         };
         if let Err(error) = publish(claim.dir(), &cluster.kubeconfig(), record) {

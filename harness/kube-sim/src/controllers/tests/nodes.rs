@@ -1,11 +1,45 @@
-//! Nodes that go down, and budgets.
+//! Nodes that differ, nodes that go down, and budgets.
 
 use serde_json::json;
 use sim_core::faults::Rule;
 
 use crate::controllers::objects::is_true;
-use crate::controllers::testing::{TestCluster, deployment};
-use crate::kubelet::NodeSpec;
+use crate::controllers::testing::{TestCluster, deployment, shell_pod};
+use crate::kubelet::{NodeSpec, nodes, parse_nodes};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pods_go_where_the_profiles_of_nodes_let_them() {
+    let profiles = ["count=2,cpu=2", "name=arm,arch=arm64,label=pool=small,taint=arch=arm64:NoSchedule"];
+    let groups: Vec<_> = profiles.iter().map(|profile| parse_nodes(profile).unwrap()).collect();
+    let cluster = TestCluster::start_with("node-profiles", nodes(&groups)).await;
+    let node = cluster.get("Node", "arm-1").unwrap();
+    assert_eq!(node["metadata"]["labels"]["kubernetes.io/arch"], "arm64");
+    assert_eq!(node["metadata"]["labels"]["pool"], "small");
+    assert_eq!(node["status"]["nodeInfo"]["architecture"], "arm64");
+    assert_eq!(node["spec"]["taints"], json!([{"key": "arch", "value": "arm64", "effect": "NoSchedule"}]));
+    assert_eq!(cluster.get("Node", "node-2").unwrap()["status"]["capacity"]["cpu"], "2");
+    let pod = |name: &str, more: serde_json::Value| {
+        let mut pod = shell_pod(name, "sleep 600", "Always");
+        for (key, value) in more.as_object().unwrap() {
+            pod["spec"][key] = value.clone();
+        }
+        cluster.create(pod);
+    };
+    let arm = json!({"kubernetes.io/arch": "arm64"});
+    pod("shy", json!({"nodeSelector": arm}));
+    pod("bold", json!({"nodeSelector": arm, "tolerations": [{"key": "arch", "operator": "Exists"}]}));
+    pod("any", json!({}));
+    cluster.clock.quiet().await;
+    let place = |name: &str| cluster.get("Pod", name).unwrap()["spec"]["nodeName"].clone();
+    assert_eq!(place("bold"), "arm-1");
+    assert!(place("any").as_str().is_some_and(|node| node.starts_with("node-")));
+    assert!(place("shy").is_null());
+    let why = cluster.events("FailedScheduling");
+    assert!(
+        why.iter().any(|why| why.starts_with("0/3 nodes are available: 1 node(s) had untolerated taint")),
+        "{why:?}"
+    );
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pods_leave_a_node_that_stopped_reporting_after_five_minutes() {
