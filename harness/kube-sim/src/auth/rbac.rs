@@ -65,22 +65,67 @@ impl Attributes<'_> {
     }
 }
 
+/// Why somebody has a rule.
+#[derive(Clone, Copy)]
+struct Grant<'a> {
+    binding: &'a Value,
+    subject: &'a Value,
+}
+
+impl Grant<'_> {
+    /// In the words of a real server.
+    fn reason(self) -> String {
+        let name = |object: &Value, own: &str| {
+            let (name, stated) = (meta::text(object, "/name"), meta::text(object, "/namespace"));
+            let namespace = if stated.is_empty() { own } else { stated };
+            if namespace.is_empty() { format!("{name:?}") } else { format!("\"{name}/{namespace}\"") }
+        };
+        let Self { binding, subject } = self;
+        let metadata = &binding["metadata"];
+        let space = meta::text(metadata, "/namespace");
+        let scope = if space.is_empty() { "ClusterRoleBinding" } else { "RoleBinding" };
+        let (role, subject_kind) = (&binding["roleRef"], meta::text(subject, "/kind"));
+        let (role_kind, role_name) = (meta::text(role, "/kind"), meta::text(role, "/name"));
+        let own = if subject_kind == "ServiceAccount" { space } else { "" };
+        format!(
+            "RBAC: allowed by {scope} {} of {role_kind} {role_name:?} to {subject_kind} {}",
+            name(metadata, ""),
+            name(subject, own)
+        )
+    }
+}
+
 /// Whether `caller` may do this.
 #[must_use]
 pub fn allows(api: &Api, caller: &Caller, wanted: &Attributes<'_>) -> bool {
-    caller.is_master() || api.ledger().read(|view| found(view, caller, wanted))
+    caller.is_master() || api.ledger().read(|view| found(view, caller, wanted, |_| ()).is_some())
+}
+
+/// The reason for which `caller` may do this, in the words of a real server; empty for those who may do anything.
+#[must_use]
+pub(super) fn reason(api: &Api, caller: &Caller, wanted: &Attributes<'_>) -> Option<String> {
+    if caller.is_master() {
+        return Some(String::new());
+    }
+    api.ledger().read(|view| found(view, caller, wanted, |grant| grant.reason()))
 }
 
 /// As [`allows`], within a transaction.
 pub(crate) fn allows_in(txn: &Txn<'_>, caller: &Caller, wanted: &Attributes<'_>) -> bool {
-    caller.is_master() || found(txn, caller, wanted)
+    caller.is_master() || found(txn, caller, wanted, |_| ()).is_some()
 }
 
-fn found(roles: &impl Roles, caller: &Caller, wanted: &Attributes<'_>) -> bool {
-    let mut found = false;
-    visit(roles, caller, wanted.namespace, &mut |rule| {
-        found = covers(rule, wanted);
-        found
+/// What `tell` makes of the first grant that covers what is wanted.
+fn found<T>(
+    roles: &impl Roles,
+    caller: &Caller,
+    wanted: &Attributes<'_>,
+    tell: impl Fn(Grant<'_>) -> T,
+) -> Option<T> {
+    let mut found = None;
+    visit(roles, caller, wanted.namespace, &mut |rule, grant| {
+        found = covers(rule, wanted).then(|| tell(grant));
+        found.is_some()
     });
     found
 }
@@ -88,7 +133,7 @@ fn found(roles: &impl Roles, caller: &Caller, wanted: &Attributes<'_>) -> bool {
 /// The rules that a caller has in a namespace, cluster-wide ones included, within a transaction.
 pub(crate) fn rules_in(txn: &Txn<'_>, caller: &Caller, namespace: &str) -> Vec<Value> {
     let mut rules = Vec::new();
-    visit(txn, caller, namespace, &mut |rule| {
+    visit(txn, caller, namespace, &mut |rule, _| {
         rules.push(rule.clone());
         false
     });
@@ -111,7 +156,7 @@ pub fn rules_for(api: &Api, caller: &Caller, namespace: &str) -> Vec<Value> {
     }
     api.ledger().read(|view| {
         let mut rules = Vec::new();
-        visit(view, caller, namespace, &mut |rule| {
+        visit(view, caller, namespace, &mut |rule, _| {
             rules.push(rule.clone());
             false
         });
@@ -141,28 +186,33 @@ pub fn denial(caller: &Caller, wanted: &Attributes<'_>) -> String {
 }
 
 /// Shows every rule that binds `caller`, until `stop` says so.
-fn visit(view: &impl Roles, caller: &Caller, namespace: &str, stop: &mut impl FnMut(&Value) -> bool) {
-    for row in view.all(CLUSTER_BINDINGS, "") {
-        if binds(&row.value, caller, "") && role_rules(view, &row.value, "").into_iter().any(&mut *stop) {
-            return;
-        }
-    }
-    if namespace.is_empty() {
+fn visit(
+    view: &impl Roles,
+    caller: &Caller,
+    namespace: &str,
+    stop: &mut impl FnMut(&Value, Grant<'_>) -> bool,
+) {
+    let mut shown = |row: &Row, namespace: &str| {
+        let binding: &Value = &row.value;
+        let Some(subject) = subject(binding, caller, namespace) else { return false };
+        let grant = Grant { binding, subject };
+        role_rules(view, binding, namespace).into_iter().any(|rule| stop(rule, grant))
+    };
+    if view.all(CLUSTER_BINDINGS, "").any(|row| shown(row, "")) || namespace.is_empty() {
         return;
     }
     let prefix = format!("{namespace}/");
     for row in view.all(BINDINGS, &prefix) {
-        if binds(&row.value, caller, namespace)
-            && role_rules(view, &row.value, namespace).into_iter().any(&mut *stop)
-        {
+        if shown(row, namespace) {
             return;
         }
     }
 }
 
-fn binds(binding: &Value, caller: &Caller, namespace: &str) -> bool {
+/// The first subject of a binding that `caller` is.
+fn subject<'a>(binding: &'a Value, caller: &Caller, namespace: &str) -> Option<&'a Value> {
     let subjects = binding["subjects"].as_array();
-    subjects.into_iter().flatten().any(|subject| {
+    subjects.into_iter().flatten().find(|subject| {
         let name = meta::text(subject, "/name");
         match meta::text(subject, "/kind") {
             "User" => name == caller.user,
@@ -241,6 +291,23 @@ mod tests {
         let path = |path| Attributes { verb: "get", path: Some(path), ..Default::default() };
         assert!(covers(&paths, &path("/version")) && covers(&paths, &path("/healthz/etcd")));
         assert!(!covers(&paths, &path("/versions")));
+    }
+
+    #[test]
+    fn a_permission_is_explained_by_its_binding() {
+        let binding = json!({"metadata": {"name": "robots", "namespace": "n"}, "roleRef": {"kind": "Role", "name": "reader"}});
+        let robot = json!({"kind": "ServiceAccount", "name": "robot"});
+        assert_eq!(
+            Grant { binding: &binding, subject: &robot }.reason(),
+            r#"RBAC: allowed by RoleBinding "robots/n" of Role "reader" to ServiceAccount "robot/n""#
+        );
+        let binding =
+            json!({"metadata": {"name": "all"}, "roleRef": {"kind": "ClusterRole", "name": "view"}});
+        let group = json!({"kind": "Group", "name": "system:authenticated"});
+        assert_eq!(
+            Grant { binding: &binding, subject: &group }.reason(),
+            r#"RBAC: allowed by ClusterRoleBinding "all" of ClusterRole "view" to Group "system:authenticated""#
+        );
     }
 
     #[test]

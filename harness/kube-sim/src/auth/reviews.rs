@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::rbac::{Attributes, allows, rules_for};
+use super::rbac::{Attributes, reason, rules_for};
 use super::tokens::TokenService;
 use crate::api::{Api, Caller, meta};
 use crate::registry::Kind;
@@ -99,9 +99,10 @@ fn access(api: &Api, caller: &Caller, spec: &Value, namespace: Option<&str>) -> 
         let why = "Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes must be specified";
         return Err(invalid("spec.resourceAttributes", why));
     };
-    let mut status = json!({"allowed": allows(api, caller, &wanted)});
-    if status["allowed"] == true && !caller.is_master() {
-        status["reason"] = json!("RBAC: allowed by a role that is bound to the user");
+    let reason = reason(api, caller, &wanted);
+    let mut status = json!({"allowed": reason.is_some()});
+    if let Some(reason) = reason.filter(|reason| !reason.is_empty()) {
+        status["reason"] = json!(reason);
     }
     Ok(status)
 }
