@@ -38,7 +38,7 @@ pub(super) fn check(group: &str, kind: &str, object: &Value, old: Option<&Value>
     labels(meta, "metadata.labels", errors);
     annotations(meta, errors);
     owners(meta, errors);
-    finalizers(meta, errors);
+    finalizers(group, meta, errors);
     if let Some(old) = old {
         late_finalizers(meta, &old["metadata"], errors);
         for field in ["name", "namespace", "uid", "creationTimestamp"] {
@@ -74,12 +74,31 @@ fn annotations(meta: &Value, errors: &mut Errors) {
 /// Finalizers that need no domain.
 const STANDARD_FINALIZERS: [&str; 3] = ["kubernetes", "orphan", "foregroundDeletion"];
 
-fn finalizers(meta: &Value, errors: &mut Errors) {
+/// Built-in groups with a domain whose finalizers need one; definitions and custom resources take any name.
+const OWN_GROUPS: [&str; 13] = [
+    "admissionregistration",
+    "certificates",
+    "coordination",
+    "discovery",
+    "events",
+    "flowcontrol.apiserver",
+    "internal.apiserver",
+    "networking",
+    "node",
+    "rbac.authorization",
+    "resource",
+    "scheduling",
+    "storage",
+];
+
+fn finalizers(group: &str, meta: &Value, errors: &mut Errors) {
+    let own =
+        !group.contains('.') || group.strip_suffix(".k8s.io").is_some_and(|name| OWN_GROUPS.contains(&name));
     let all = items(meta, "metadata", "finalizers");
     for (path, finalizer) in &all {
         let finalizer = finalizer.as_str().unwrap_or_default();
         errors.invalid_text("metadata.finalizers", finalizer, names::qualified(finalizer));
-        if !finalizer.contains('/') && !STANDARD_FINALIZERS.contains(&finalizer) {
+        if own && !finalizer.contains('/') && !STANDARD_FINALIZERS.contains(&finalizer) {
             let why = "name is neither a standard finalizer name nor is it fully qualified";
             errors.invalid(path.as_str(), &Value::from(finalizer), why);
         }

@@ -83,6 +83,16 @@ fn names_and_labels_are_explained() {
 }
 
 #[test]
+fn finalizers_of_built_in_kinds_have_a_domain_and_others_need_none() {
+    let odd = json!({"metadata": {"name": "a", "finalizers": ["odd"]}});
+    let why = "metadata.finalizers[0]: Invalid value: \"odd\": name is neither a standard finalizer name nor is it fully qualified";
+    assert_eq!(wrong("", "ConfigMap", odd.clone(), None), [why]);
+    assert_eq!(wrong("coordination.k8s.io", "Lease", odd.clone(), None), [why]);
+    assert_eq!(wrong("gateway.networking.k8s.io", "Gateway", odd.clone(), None), [""; 0]);
+    assert_eq!(wrong("example.com", "Thing", odd, None), [""; 0]);
+}
+
+#[test]
 fn pods_are_checked_in_depth() {
     let pod = json!({"metadata": {"name": "p"}, "spec": {"volumes": [{"name": "v"}], "containers": [
         {"name": "A", "volumeMounts": [{"name": "w", "mountPath": "/w"}], "ports": [{"containerPort": 70000}],
