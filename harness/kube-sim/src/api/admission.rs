@@ -3,6 +3,9 @@
 mod definitions;
 mod pods;
 
+pub(crate) use definitions::FINALIZER as DEFINITION_FINALIZER;
+pub(super) use definitions::on_delete as on_definition_delete;
+
 use serde_json::{Value, json};
 use sim_core::ledger::Txn;
 
@@ -60,6 +63,7 @@ pub(super) fn on_create(api: &Api, txn: &Txn<'_>, kind: &Kind, object: &mut Valu
         ("batch", "Job") => job(object),
         ("apiextensions.k8s.io", _) => definitions::on_create(api, object)?,
         ("certificates.k8s.io", _) => {}
+        _ if kind.custom.is_some() => definitions::is_open(txn, kind, meta::name(object))?,
         _ => {}
     }
     Ok(())
@@ -153,7 +157,7 @@ fn job(object: &mut Value) {
     let template = spec.entry("template").or_insert(Value::Null);
     let labels = meta::metadata(template).entry("labels").or_insert(Value::Null);
     let labels = meta::as_map(labels);
-    for prefix in ["", "batch.kubernetes.io/"] {
+    for prefix in ["batch.kubernetes.io/", ""] {
         labels.insert(format!("{prefix}controller-uid"), uid.clone().into());
         labels.insert(format!("{prefix}job-name"), name.clone().into());
     }

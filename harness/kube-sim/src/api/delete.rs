@@ -5,7 +5,7 @@ use sim_core::ledger::Txn;
 
 use super::read::prefix;
 use super::update::Target;
-use super::{Api, Caller, DeleteOptions, Listed, Propagation, Selection, convert, meta};
+use super::{Api, Caller, DeleteOptions, Listed, Propagation, Selection, admission, convert, meta};
 use crate::registry::{DEFINITIONS, Kind, Sub};
 use crate::status::{Status, deleted};
 
@@ -82,7 +82,7 @@ impl Api {
         apply_propagation(&mut object, options.propagation);
         self.mark(kind, &mut object, options.grace);
         if kind.table() == DEFINITIONS {
-            delete_customs(txn, &object);
+            admission::on_definition_delete(self, &live, &mut object);
         }
         if is_finished(kind, &object) {
             txn.delete(kind.table(), &target.key());
@@ -175,17 +175,6 @@ fn apply_propagation(object: &mut Value, propagation: Option<Propagation>) {
             meta::remove_finalizer(object, ORPHAN);
         }
         None => {}
-    }
-}
-
-/// Custom resources go with their definition, whatever their finalizers say; the real server waits for those.
-fn delete_customs(txn: &mut Txn<'_>, definition: &Value) {
-    let (group, plural) =
-        (meta::text(definition, "/spec/group"), meta::text(definition, "/spec/names/plural"));
-    let table = format!("{group}/{plural}");
-    let keys: Vec<String> = txn.scan(&table, "").map(|(key, _)| key.to_owned()).collect();
-    for key in keys {
-        txn.delete(&table, &key);
     }
 }
 

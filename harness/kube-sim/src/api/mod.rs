@@ -40,6 +40,7 @@ use crate::schema::Schemas;
 use crate::status::Status;
 
 pub use crate::registry::Sub;
+pub(crate) use admission::DEFINITION_FINALIZER;
 pub use caller::Caller;
 use names::Names;
 pub(crate) use options::Rows;

@@ -33,6 +33,7 @@ kinds! {
     controller_revisions: "apps" "ControllerRevision",
     cron_jobs: "batch" "CronJob",
     daemon_sets: "apps" "DaemonSet",
+    definitions: "apiextensions.k8s.io" "CustomResourceDefinition",
     deployments: "apps" "Deployment",
     endpoint_slices: "discovery.k8s.io" "EndpointSlice",
     endpoints: "" "Endpoints",

@@ -6,6 +6,7 @@
 mod accounts;
 mod cronjob;
 mod daemonset;
+mod definitions;
 mod deployment;
 mod disruption;
 mod endpoints;
@@ -89,6 +90,7 @@ impl Controllers {
         manager.add(|_| quota::Quotas::new(&store));
         manager.add(|_| endpoints::Endpoints::new(&store));
         manager.add(|_| garbage::Garbage::new(&store));
+        manager.add(|_| definitions::Definitions::new(&store));
         manager.add(|_| namespace::Namespaces::new(&store));
         manager.add(|_| expiry::Expiry::new(&store));
         manager.add(|_| Scheduler::new(&store));

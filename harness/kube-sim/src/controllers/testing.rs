@@ -85,7 +85,16 @@ impl TestCluster {
     }
 
     fn kind(&self, kind: &str) -> Arc<Kind> {
-        let groups = ["", "apps", "batch", "discovery.k8s.io", "coordination.k8s.io", "policy"];
+        let groups = [
+            "",
+            "apps",
+            "batch",
+            "discovery.k8s.io",
+            "coordination.k8s.io",
+            "policy",
+            "apiextensions.k8s.io",
+            "example.com",
+        ];
         groups.iter().find_map(|group| self.api.registry().by_kind(group, kind)).unwrap()
     }
 

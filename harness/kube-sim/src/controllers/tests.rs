@@ -1,6 +1,7 @@
 //! The controllers together, with scripted containers on a clock that stands still.
 
 mod batch;
+mod definitions;
 mod nodes;
 mod sets;
 

@@ -22,6 +22,13 @@ pub(super) fn kinds(definition: &Value) -> Vec<Kind> {
         .collect()
 }
 
+/// An established definition's kind in the version that is stored, which need not be served.
+pub(crate) fn any_version(definition: &Value) -> Option<Kind> {
+    let versions = definition["spec"]["versions"].as_array().filter(|_| established(definition))?;
+    let stored = versions.iter().find(|version| version["storage"] == true)?;
+    kind(&definition["spec"], stored)
+}
+
 /// Group and version of everything that an established definition serves.
 pub(crate) fn served_versions(definition: &Value) -> Vec<(String, String)> {
     kinds(definition).into_iter().map(|kind| (kind.group, kind.version)).collect()

@@ -198,6 +198,9 @@ impl Kind {
         match (self.group.as_str(), self.kind.as_str()) {
             _ if !self.stored => &["create"],
             ("", "ComponentStatus") => &["get", "list"],
+            _ if self.custom.is_some() => {
+                &["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"]
+            }
             ("", "Namespace") => &["create", "delete", "get", "list", "patch", "update", "watch"],
             _ => &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"],
         }

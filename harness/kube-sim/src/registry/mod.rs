@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use serde_json::Value;
 
-pub(crate) use custom::served_versions;
+pub(crate) use custom::{any_version, served_versions};
 pub use kind::{Custom, Kind, ScalePaths, Sub};
 
 /// The ledger table of CustomResourceDefinitions.

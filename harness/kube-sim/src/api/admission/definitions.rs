@@ -3,9 +3,14 @@
 //! The real server does this in controllers, some moments later. Conversion webhooks are refused by name.
 
 use serde_json::{Value, json};
+use sim_core::ledger::Txn;
 
 use crate::api::{Api, meta};
+use crate::registry::{DEFINITIONS, Kind};
 use crate::status::Status;
+
+/// The finalizer that a definition gets when it is deleted, and keeps until its objects are gone.
+pub(crate) const FINALIZER: &str = "customresourcecleanup.apiextensions.k8s.io";
 
 pub(super) fn on_create(api: &Api, definition: &mut Value) -> Result<(), Status> {
     if meta::text(definition, "/spec/conversion/strategy") == "Webhook" {
@@ -46,6 +51,36 @@ pub(super) fn on_update(definition: &mut Value) {
     if let Some(stored) = stored.as_array_mut().filter(|stored| !stored.contains(&json!(storage))) {
         stored.push(json!(storage));
     }
+}
+
+/// A definition that is deleted stays, terminating, until a controller has ended its objects.
+pub(in crate::api) fn on_delete(api: &Api, live: &Value, definition: &mut Value) {
+    if meta::is_deleting(live) {
+        return;
+    }
+    meta::add_finalizer(definition, FINALIZER);
+    let metadata = meta::metadata(definition);
+    metadata.shift_remove("deletionGracePeriodSeconds");
+    metadata.insert("generation".into(), live["metadata"]["generation"].clone());
+    let now = meta::time(api.now());
+    let status = meta::child(definition, "status");
+    let conditions = status.entry("conditions").or_insert_with(|| json!([]));
+    if let Some(conditions) = conditions.as_array_mut() {
+        conditions.push(json!({
+            "type": "Terminating", "status": "True", "lastTransitionTime": now, "reason": "InstanceDeletionPending",
+            "message": "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
+        }));
+    }
+}
+
+/// Whether there may be new objects of a custom kind.
+pub(super) fn is_open(txn: &Txn<'_>, kind: &Kind, name: &str) -> Result<(), Status> {
+    let definition = txn.get(DEFINITIONS, &format!("{}.{}", kind.plural, kind.group));
+    if definition.is_some_and(|row| meta::is_deleting(&row.value)) {
+        let why = "create not allowed while custom resource definition is terminating";
+        return Err(Status::refused(kind, name, why));
+    }
+    Ok(())
 }
 
 fn complete(definition: &mut Value) {
