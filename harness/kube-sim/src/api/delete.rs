@@ -41,6 +41,19 @@ impl Api {
         options: &DeleteOptions,
     ) -> Result<Value, Status> {
         let target = Target { caller, kind, sub: Sub::Main, namespace, name };
+        if kind.is("", "Pod") && !options.dry_run {
+            // Watchers see that a pod is to end before they see that it is gone, even if it has no grace.
+            let stays = self.transact(kind, false, |txn| self.mark_in(txn, target, options))?;
+            if !is_finished(kind, &stays) {
+                return Ok(convert::from_storage(kind, stays));
+            }
+            let own = DeleteOptions { uid: Some(meta::uid(&stays).to_owned()), ..DeleteOptions::default() };
+            return match self.transact(kind, false, |txn| self.delete_in(txn, target, &own)) {
+                // Somebody else was faster.
+                Err(status) if status.is_not_found() => Ok(deleted(kind, name, meta::uid(&stays))),
+                ended => ended,
+            };
+        }
         self.transact(kind, options.dry_run, |txn| self.delete_in(txn, target, options))
     }
 
@@ -64,6 +77,22 @@ impl Api {
             }
         }
         Ok(listed)
+    }
+
+    /// Says that a pod is to end, and returns it as it stays.
+    fn mark_in(
+        &self,
+        txn: &mut Txn<'_>,
+        target: Target<'_>,
+        options: &DeleteOptions,
+    ) -> Result<Value, Status> {
+        let live = Self::live(txn, target)?;
+        check_preconditions(target.kind, &live, options)?;
+        let mut object = live.clone();
+        apply_propagation(&mut object, options.propagation);
+        self.mark(target.kind, &mut object, options.grace);
+        let changed = object != live;
+        Ok(if changed { Self::put(txn, target.kind, &target.key(), object) } else { live })
     }
 
     fn delete_in(
