@@ -11,6 +11,7 @@ pub mod exchanges;
 pub mod kubeconfig;
 pub mod normalize;
 pub mod pipelines;
+pub mod programs;
 pub mod readme;
 pub mod repository;
 pub mod sbom;
