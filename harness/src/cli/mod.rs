@@ -249,7 +249,7 @@ async fn dispatch(command: Command, context: Context) -> Result<Exit, CliError> 
         Command::Up(up) => return Box::pin(up.run(&context, &mut signals)).await,
         Command::Exec(exec) => return Box::pin(exec.run(&context, &mut signals)).await,
         Command::Cluster(cluster) => return Box::pin(cluster.run(&context, &mut signals)).await,
-        Command::Scenario(scenario) => return Box::pin(scenario.run(&mut signals)).await,
+        Command::Scenario(scenario) => return Box::pin(scenario.run(&context, &mut signals)).await,
         Command::Quickstart(quickstart) => {
             return Box::pin(quickstart.run(&context, &mut signals)).await;
         }

@@ -8,10 +8,10 @@ use sim_core::clock::Clock;
 
 use super::output::{Output, print, say, show, table};
 use super::signals::Signals;
-use super::{CliError, Exit};
+use super::{CliError, Context, Exit, extensions};
 use crate::scenario::{
-    Report, RunOptions, Scenario, ScenarioError, Verdict, built_in, html, junit, report, run_all, schema,
-    terminal, text_of,
+    Driver, Report, RunOptions, Scenario, ScenarioError, Verdict, built_in, html, junit, report, run_all,
+    schema, terminal, text_of,
 };
 
 const RUN_HELP: &str = "\
@@ -20,10 +20,15 @@ Examples:
   dryarc scenario run registration-stuck
   dryarc scenario run --tag proxy --jobs 4
   dryarc scenario run ./our-scenarios --junit report.xml
+  dryarc scenario run --all --driver az
   dryarc scenario run --all --html report.html --output json
 
 A scenario passes when it fails for its reason and its remedy helps. Each has a world of its own in this process, whose
-clock jumps to what is waited for. Exit codes: 0 all passed, 1 some did not, 2 a file is wrong, 3 no such scenario.";
+clock jumps to what is waited for; it runs while real programs are at work. Exit codes: 0 all passed, 1 some did not or none
+could be performed, 2 a file is wrong, 3 no such scenario.
+
+A scenario file may run programs (steps 'sh', 'kubectl', 'helm', and az with --driver az): running a file means to run what
+it says, with your rights and your network. Run files only that you would run as scripts.";
 
 /// Failures of the field, each with its remedy: list, show, run
 #[derive(Debug, Args)]
@@ -84,6 +89,9 @@ struct Run {
     /// Only those with this tag
     #[arg(long, value_name = "TAG")]
     tag: Option<String>,
+    /// Who performs onboarding and calls of Azure; scenarios for others are left out of --all and --tag [default: native]
+    #[arg(long, value_enum, value_name = "WHO")]
+    driver: Option<Who>,
     /// Draw names, ids and chances from this number instead of the scenarios' own
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -104,6 +112,24 @@ struct Run {
     output: Output,
 }
 
+/// Who performs scenarios.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Who {
+    /// dryarc's own onboarding
+    Native,
+    /// The real Azure CLI
+    Az,
+}
+
+impl From<Who> for Driver {
+    fn from(who: Who) -> Self {
+        match who {
+            Who::Native => Self::Native,
+            Who::Az => Self::Az,
+        }
+    }
+}
+
 impl From<ScenarioError> for CliError {
     fn from(error: ScenarioError) -> Self {
         Self::usage(format!("this is no scenario: {error}"))
@@ -112,7 +138,7 @@ impl From<ScenarioError> for CliError {
 }
 
 impl ScenarioCommand {
-    pub(super) async fn run(self, signals: &mut Signals) -> Result<Exit, CliError> {
+    pub(super) async fn run(self, context: &Context, signals: &mut Signals) -> Result<Exit, CliError> {
         match self.command {
             Command::List { tag, output } => list(tag.as_deref(), output),
             Command::Show { name, text } => tell(&name, text),
@@ -120,7 +146,7 @@ impl ScenarioCommand {
                 print(schema::TEXT)?;
                 Ok(Exit::Ok)
             }
-            Command::Run(run) => run.perform(signals).await,
+            Command::Run(run) => run.perform(context, signals).await,
         }
     }
 }
@@ -137,8 +163,10 @@ fn list(tag: Option<&str>, output: Output) -> Result<Exit, CliError> {
         })
         .collect();
     show(output, &value, || {
-        let row = |one: &Scenario| vec![one.name.clone(), one.tags.join(","), one.title.clone()];
-        table(&["NAME", "TAGS", "TITLE"], &all.iter().map(row).collect::<Vec<_>>())
+        let drivers = |one: &Scenario| one.drivers.iter().map(|one| one.name()).collect::<Vec<_>>().join(",");
+        let row =
+            |one: &Scenario| vec![one.name.clone(), drivers(one), one.tags.join(","), one.title.clone()];
+        table(&["NAME", "DRIVERS", "TAGS", "TITLE"], &all.iter().map(row).collect::<Vec<_>>())
     })?;
     Ok(Exit::Ok)
 }
@@ -193,16 +221,31 @@ fn tagged(all: Vec<Scenario>, tag: Option<&str>) -> Result<Vec<Scenario>, CliErr
 }
 
 impl Run {
-    async fn perform(self, signals: &mut Signals) -> Result<Exit, CliError> {
+    async fn perform(self, context: &Context, signals: &mut Signals) -> Result<Exit, CliError> {
         let mut scenarios = Vec::new();
         if self.what.is_empty() {
-            scenarios = built_in()?;
+            scenarios = self.performable(built_in()?, false)?;
         }
         for what in &self.what {
-            scenarios.extend(found(what)?);
+            scenarios.extend(self.performable(found(what)?, !Path::new(what).is_dir())?);
+        }
+        if scenarios.is_empty() {
+            let what = "none of these scenarios is for the chosen driver";
+            return Err(
+                CliError::new(Exit::NotFound, what).next("`dryarc scenario list` shows the drivers of each")
+            );
         }
         let scenarios = tagged(scenarios, self.tag.as_deref())?;
-        let mut options = RunOptions { seed: self.seed, ..RunOptions::default() };
+        let mut options = RunOptions {
+            seed: self.seed,
+            driver: self.driver.map(Driver::from),
+            outer: context.outer.clone(),
+            ..RunOptions::default()
+        };
+        if self.driver == Some(Who::Az) {
+            // The Azure CLI is at work itself, where a world only rests now and then.
+            options.jobs = options.jobs.div_ceil(2);
+        }
         if let Some(jobs) = self.jobs {
             options.jobs = jobs.into();
         }
@@ -234,6 +277,20 @@ impl Run {
         self.tell(&reports, watch.elapsed())
     }
 
+    /// Those that the chosen driver performs. One that was `named` and is for others is an error.
+    fn performable(&self, scenarios: Vec<Scenario>, named: bool) -> Result<Vec<Scenario>, CliError> {
+        let Some(driver) = self.driver.map(Driver::from) else { return Ok(scenarios) };
+        let (fitting, others): (Vec<Scenario>, Vec<Scenario>) =
+            scenarios.into_iter().partition(|one| one.drivers.contains(&driver));
+        if let Some(other) = others.first().filter(|_| named) {
+            let what = format!("scenario '{}' is not for the driver {driver}", other.name);
+            let own = other.drivers.iter().map(|one| one.name()).collect::<Vec<_>>().join(", ");
+            return Err(CliError::usage(what)
+                .next(format!("it is for {own}; 'drivers' in its file says who can perform it")));
+        }
+        Ok(fitting)
+    }
+
     fn tell(&self, reports: &[Report], wall: std::time::Duration) -> Result<Exit, CliError> {
         if self.output == Output::Table {
             say(&terminal::summary(reports, wall));
@@ -246,14 +303,22 @@ impl Run {
         if let Some(file) = &self.html {
             write(file, &html::page(reports, wall))?;
         }
-        let failed: Vec<&Report> =
-            reports.iter().filter(|report| report.verdict != Verdict::Passed).collect();
+        let of = |verdict| reports.iter().filter(move |report| report.verdict == verdict);
+        if !reports.is_empty() && of(Verdict::Skipped).count() == reports.len() {
+            let why = reports[0].skipped.as_deref().unwrap_or_default();
+            return Err(CliError::failed(format!("nothing was performed: {why}")).next(format!(
+                "`dryarc doctor` says what is there; get the extension by {}",
+                extensions::GET_CONNECTEDK8S
+            )));
+        }
+        let failed: Vec<&Report> = of(Verdict::Failed).chain(of(Verdict::Broken)).collect();
         match failed.as_slice() {
             [] => Ok(Exit::Ok),
             [first, ..] => {
                 let what = format!("{} of {} scenarios did not pass", failed.len(), reports.len());
+                let driver = self.driver.map(|_| format!(" --driver {}", first.driver)).unwrap_or_default();
                 let next = format!(
-                    "look closer with `dryarc scenario run {} --seed {} --story`",
+                    "look closer with `dryarc scenario run {}{driver} --seed {} --story`",
                     first.name, first.seed
                 );
                 Err(CliError::failed(what).next(next))

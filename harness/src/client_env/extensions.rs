@@ -143,11 +143,23 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
+/// With the times of the original: Python compiles what is younger than its compiled form, which takes seconds.
+fn copy_file(from: &Path, to: &Path, meta: &std::fs::Metadata) -> std::io::Result<()> {
+    std::fs::copy(from, to)?;
+    let times = std::fs::FileTimes::new().set_modified(meta.modified()?);
+    match std::fs::File::options().write(true).open(to) {
+        Ok(file) => file.set_times(times),
+        // A file that may not be written keeps the time of the copy.
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 fn copy_tree(from: &Path, to: &Path, depth: u32) -> std::io::Result<()> {
     // Links are followed: the copy must not lead back into the user's folder.
     let meta = std::fs::metadata(from)?;
     if !meta.is_dir() {
-        return if meta.is_file() { std::fs::copy(from, to).map(drop) } else { Ok(()) };
+        return if meta.is_file() { copy_file(from, to, &meta) } else { Ok(()) };
     }
     if depth == 0 {
         return Err(std::io::Error::other("folders are nested too deeply"));
@@ -229,7 +241,11 @@ mod tests {
         let new = Brought::New { name: "k8s-extension".into(), version: "1.6.4".into() };
         assert_eq!(bring(&outer, &facts).unwrap(), [new]);
         let target = facts.az_extensions();
-        assert!(target.join("k8s-extension/code.py").exists());
+        let modified = |folder: PathBuf| {
+            std::fs::metadata(folder.join("k8s-extension/code.py")).unwrap().modified().unwrap()
+        };
+        let own = modified(place.0.join("user"));
+        assert_eq!(modified(target.clone()), own, "compiled code stays valid");
         let index = index(&target, "http://127.0.0.1:1/az");
         let item = &index["extensions"]["k8s-extension"][0];
         assert_eq!(item["metadata"]["version"], "1.6.4");

@@ -59,7 +59,14 @@ impl DriverError {
     /// An error of the cluster in a stage.
     pub(super) fn kube(stage: Stage, code: Code, summary: &str, place: &str, error: &kube::Error) -> Self {
         let (what, next) = match error {
-            kube::Error::Api(status) if matches!(status.code, 401 | 403) => (
+            kube::Error::Api(status) if status.code == 401 => (
+                format!(
+                    "{summary}: the cluster does not accept the kubeconfig's credentials: {}",
+                    status.message
+                ),
+                "sign in to the cluster again, or use a kubeconfig context whose user it knows".to_owned(),
+            ),
+            kube::Error::Api(status) if status.code == 403 => (
                 format!(
                     "{summary}: the user does not have the required privileges on the kubernetes cluster: {}",
                     status.message

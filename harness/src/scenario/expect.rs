@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::driver::AzExpect;
 use super::model::{Fields, Span, Texts};
 
 /// How a client ends.
@@ -22,8 +23,10 @@ pub struct ClientExpect {
     pub status: Option<u16>,
     /// Texts that the error, or what else is said, has in it.
     pub text: Texts,
-    /// Values in the answer of an `arm` step.
+    /// Values in the answer of an `arm` step, or in what a tool prints as JSON.
     pub is: Fields,
+    /// How it ends when the Azure CLI performs it, where that differs.
+    pub az: Option<AzExpect>,
 }
 
 impl ClientExpect {

@@ -39,7 +39,7 @@ pub fn page(reports: &[Report], wall_time: Duration) -> String {
 }
 
 fn scenario(text: &mut String, report: &Report) {
-    let open = if report.verdict == Verdict::Passed { "" } else { " open" };
+    let open = if matches!(report.verdict, Verdict::Passed | Verdict::Skipped) { "" } else { " open" };
     // Writing to a string does not fail.
     let _ = writeln!(
         text,
@@ -49,6 +49,9 @@ fn scenario(text: &mut String, report: &Report) {
         escaped(&report.name),
         escaped(&report.cause)
     );
+    if let Some(reason) = &report.skipped {
+        let _ = writeln!(text, "<p>Not performed by {}: {}</p>", report.driver, escaped(reason));
+    }
     for problem in report.problems() {
         let _ = writeln!(text, "<p class=\"bad\">Not as expected: {}</p>", escaped(&problem));
     }

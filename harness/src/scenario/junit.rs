@@ -11,8 +11,9 @@ pub fn xml(reports: &[Report], wall_time: Duration) -> String {
     let count = |verdict| reports.iter().filter(|report| report.verdict == verdict).count();
     let (failures, errors) = (count(Verdict::Failed), count(Verdict::Broken));
     let totals = format!(
-        "tests=\"{}\" failures=\"{failures}\" errors=\"{errors}\" skipped=\"0\" time=\"{:.3}\"",
+        "tests=\"{}\" failures=\"{failures}\" errors=\"{errors}\" skipped=\"{}\" time=\"{:.3}\"",
         reports.len(),
+        count(Verdict::Skipped),
         wall_time.as_secs_f64()
     );
     let mut text = format!(
@@ -36,7 +37,8 @@ fn case(text: &mut String, report: &Report) {
         report.wall_time.as_secs_f64()
     );
     let seed = report.seed.to_string();
-    let properties = [("title", &report.title), ("seed", &seed), ("source", &report.sources.join(" "))]
+    let (sources, driver) = (report.sources.join(" "), report.driver.to_string());
+    let properties = [("title", &report.title), ("driver", &driver), ("seed", &seed), ("source", &sources)]
         .map(|(name, value)| (name, value.clone()));
     for (name, value) in properties {
         let _ = writeln!(text, "        <property name=\"{name}\" value=\"{}\"/>", escaped(&value));
@@ -44,7 +46,7 @@ fn case(text: &mut String, report: &Report) {
     text.push_str("      </properties>\n");
     let problems = report.problems();
     let element = match report.verdict {
-        Verdict::Passed => None,
+        Verdict::Passed | Verdict::Skipped => None,
         Verdict::Failed => Some("failure"),
         Verdict::Broken => Some("error"),
     };
@@ -57,6 +59,9 @@ fn case(text: &mut String, report: &Report) {
             report.verdict.word(),
             escaped(&problems.join("\n"))
         );
+    }
+    if let Some(reason) = &report.skipped {
+        let _ = writeln!(text, "      <skipped message=\"{}\"/>", escaped(reason));
     }
     let _ = writeln!(
         text,

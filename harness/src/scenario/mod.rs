@@ -5,6 +5,7 @@
 //! for people ([`terminal`]), programs ([`report`]) and pipelines ([`junit`]).
 
 pub mod canonical;
+mod driver;
 mod expect;
 pub mod html;
 pub mod junit;
@@ -17,12 +18,13 @@ pub mod schema;
 mod step;
 pub mod terminal;
 
+pub use driver::{AzExpect, Driver};
 pub use expect::{ArmCheck, ClientExpect, ClusterCheck, Expect, JournalCheck, TimeCheck};
 pub use library::{built_in, text_of};
-pub use model::{Driver, Fields, NetworkSpec, Remedy, Scenario, Span, Texts, WorldSpec};
+pub use model::{Fields, NetworkSpec, Remedy, Scenario, Span, Texts, WorldSpec};
 pub use read::ScenarioError;
 pub use report::{Report, Verdict};
-pub use run::{Outcome, RunOptions, STALLED, run, run_all};
+pub use run::{Outcome, RunOptions, STALLED, STALLED_WITH_PROGRAMS, run, run_all};
 pub use step::{
     ArmCall, CLUSTER, Environment, GROUP, Group, Kubeconfig, LOCATION, Offboard, Onboard, PLACES, Patch,
     Provider, Register, Step, Wait, Who,

@@ -1,6 +1,7 @@
 //! A scenario as it is written: plain data, read strictly.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use fault_proxy::ProxyConfig;
@@ -11,6 +12,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use sim_core::faults::Rule;
 
+use super::driver::Driver;
 use super::expect::Expect;
 use super::step::Step;
 use crate::world::Egress;
@@ -32,7 +34,10 @@ pub struct Scenario {
     pub sources: Vec<String>,
     /// Words to choose it by.
     pub tags: Vec<String>,
-    /// Who performs it. Nothing else is modelled than the native driver.
+    /// Where its file is, in which scripts and tools run. Built-in scenarios have none.
+    #[serde(skip)]
+    pub folder: Option<PathBuf>,
+    /// Who can perform it.
     #[serde(default = "native")]
     pub drivers: Vec<Driver>,
     /// The world it happens in.
@@ -51,14 +56,6 @@ pub struct Scenario {
     pub expect: Expect,
     /// The second act: what makes it work.
     pub remedy: Remedy,
-}
-
-/// Who performs the steps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, serde::Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Driver {
-    /// The onboarding driver of this program, with the stages and codes of the Azure CLI.
-    Native,
 }
 
 fn native() -> Vec<Driver> {

@@ -58,7 +58,11 @@ impl Scenario {
         }
         let text = std::fs::read_to_string(path).map_err(&failed)?;
         let name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
-        Self::read(&name, &text).map_err(|error| ScenarioError::new(&shown, error.reason))
+        let mut scenario =
+            Self::read(&name, &text).map_err(|error| ScenarioError::new(&shown, error.reason))?;
+        let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+        scenario.folder = Some(folder.into());
+        Ok(scenario)
     }
 
     /// Reads every `.yaml` and `.yml` file of a folder and of the folders in it, in the order of their paths.
@@ -99,6 +103,7 @@ impl Scenario {
             }
         }
         self.check_network()?;
+        super::driver::check(self)?;
         if let Some(unknown) = self.expect.fired.keys().find(|id| !ids.contains(&id.as_str())) {
             return Err(format!("expect.fired names no rule: '{unknown}'"));
         }
@@ -192,8 +197,8 @@ fn check_step(step: &Step, ids: &[&str]) -> Result<(), String> {
         if expect.status.is_some() && !calls {
             return Err("only 'arm', 'register' and 'group' have a status".into());
         }
-        if !expect.is.is_empty() && step.arm.is_none() {
-            return Err("only 'arm' has an answer".into());
+        if !expect.is.is_empty() && step.arm.is_none() && !step.is_of_tool() {
+            return Err("only 'arm' has an answer, and 'kubectl', 'helm' and 'sh' may print one".into());
         }
     }
     if let Some(id) = &step.clear

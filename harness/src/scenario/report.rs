@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use sim_core::journal::Event;
 
+use super::driver::Driver;
 use super::model::Scenario;
 use super::run::Outcome;
 
@@ -20,6 +21,8 @@ pub enum Verdict {
     Failed,
     /// It could not be performed.
     Broken,
+    /// A program that would perform it is not there.
+    Skipped,
 }
 
 impl Verdict {
@@ -30,6 +33,7 @@ impl Verdict {
             Self::Passed => "passed",
             Self::Failed => "failed",
             Self::Broken => "broken",
+            Self::Skipped => "skipped",
         }
     }
 }
@@ -71,11 +75,21 @@ pub struct Act {
     /// What is not true after it as it should be.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unmet: Vec<String>,
+    /// With the Azure CLI: the group and the connected clusters that there are after it, with their states.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub azure: Vec<Value>,
 }
 
 impl Act {
     pub(super) fn new(what: &str, at: Timestamp) -> Self {
-        Self { what: what.into(), at, virtual_time: Duration::ZERO, steps: Vec::new(), unmet: Vec::new() }
+        Self {
+            what: what.into(),
+            at,
+            virtual_time: Duration::ZERO,
+            steps: Vec::new(),
+            unmet: Vec::new(),
+            azure: Vec::new(),
+        }
     }
 
     /// Whether something in it is not as it should be.
@@ -103,8 +117,16 @@ pub struct Report {
     pub sources: Vec<String>,
     /// Words to choose it by.
     pub tags: Vec<String>,
+    /// Who performed its steps.
+    pub driver: Driver,
+    /// Why the order of events and their times vary from run to run, where they do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub varies: Option<String>,
     /// How it ended.
     pub verdict: Verdict,
+    /// Why it was not performed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<String>,
     /// The seed of its world.
     pub seed: u64,
     /// World time from its begin to its end.
@@ -138,7 +160,7 @@ fn counts<S: serde::Serializer>(fired: &[(String, u64)], serializer: S) -> Resul
 }
 
 impl Report {
-    pub(super) fn new(scenario: &Scenario, seed: u64) -> Self {
+    pub(super) fn new(scenario: &Scenario, driver: Driver, seed: u64) -> Self {
         Self {
             name: scenario.name.clone(),
             title: scenario.title.clone(),
@@ -147,7 +169,10 @@ impl Report {
             remedy: scenario.remedy.what.trim().to_owned(),
             sources: scenario.sources.clone(),
             tags: scenario.tags.clone(),
+            driver,
+            varies: varies(&scenario.programs(driver)),
             verdict: Verdict::Broken,
+            skipped: None,
             seed,
             virtual_time: Duration::ZERO,
             wall_time: Duration::ZERO,
@@ -160,8 +185,14 @@ impl Report {
     }
 
     /// Of a scenario that could not be performed.
-    pub(super) fn broken(scenario: &Scenario, reason: String) -> Self {
-        Self { unmet: vec![reason], ..Self::new(scenario, scenario.world.seed) }
+    pub(super) fn broken(scenario: &Scenario, driver: Driver, reason: String) -> Self {
+        Self { unmet: vec![reason], ..Self::new(scenario, driver, scenario.world.seed) }
+    }
+
+    /// Of a scenario that nobody here can perform.
+    pub(super) fn skipped(scenario: &Scenario, driver: Driver, reason: String) -> Self {
+        let report = Self::new(scenario, driver, scenario.world.seed);
+        Self { verdict: Verdict::Skipped, skipped: Some(reason), ..report }
     }
 
     /// Everything that is not as it should be, with where it is so.
@@ -186,14 +217,24 @@ impl Report {
     }
 }
 
+/// Why a run with these programs is not the same each time.
+fn varies(programs: &[&str]) -> Option<String> {
+    let named = programs.join(", ");
+    (!programs.is_empty()).then(|| {
+        format!("real programs took part ({named}), at their own pace: order and times vary from run to run")
+    })
+}
+
 /// The whole run as one document.
 #[must_use]
 pub fn document(reports: &[Report], wall_time: Duration) -> Value {
-    let passed = reports.iter().filter(|report| report.verdict == Verdict::Passed).count();
+    let count = |verdict| reports.iter().filter(|report| report.verdict == verdict).count();
+    let (passed, skipped) = (count(Verdict::Passed), count(Verdict::Skipped));
     json!({
         "scenarios": reports,
         "passed": passed,
-        "failed": reports.len() - passed,
+        "failed": reports.len() - passed - skipped,
+        "skipped": skipped,
         "wallSeconds": (wall_time.as_secs_f64() * 1000.0).round() / 1000.0,
     })
 }

@@ -12,9 +12,9 @@ mod tests {
     use sim_core::faults::{Matcher, Rule};
 
     use super::super::{
-        ArmCall, ArmCheck, ClientExpect, ClusterCheck, Environment, Expect, Group, JournalCheck, Kubeconfig,
-        NetworkSpec, Offboard, Onboard, Patch, Provider, Register, Remedy, Scenario, Step, TimeCheck, Wait,
-        Who, WorldSpec,
+        ArmCall, ArmCheck, AzExpect, ClientExpect, ClusterCheck, Environment, Expect, Group, JournalCheck,
+        Kubeconfig, NetworkSpec, Offboard, Onboard, Patch, Provider, Register, Remedy, Scenario, Step,
+        TimeCheck, Wait, Who, WorldSpec,
     };
 
     /// The keys that a type takes, as it says itself when it is given one that it does not.
@@ -53,6 +53,7 @@ mod tests {
         assert_keys::<Patch>(&schema, "patch");
         assert_keys::<Wait>(&schema, "wait");
         assert_keys::<ClientExpect>(&schema, "clientExpect");
+        assert_keys::<AzExpect>(&schema, "azExpect");
         assert_keys::<Expect>(&schema, "expect");
         assert_keys::<ArmCheck>(&schema, "armCheck");
         assert_keys::<ClusterCheck>(&schema, "clusterCheck");

@@ -48,6 +48,12 @@ pub struct Step {
     pub patch: Option<Patch>,
     /// Deletes the pods of these deployments of the agents, which come back.
     pub restart: Option<Vec<String>>,
+    /// `kubectl`, with these arguments.
+    pub kubectl: Option<Vec<String>>,
+    /// `helm`, with these arguments.
+    pub helm: Option<Vec<String>>,
+    /// A script for the shell.
+    pub sh: Option<String>,
     /// Waits while the world goes on.
     pub advance: Option<Span>,
     /// Waits until something is true.
@@ -73,6 +79,9 @@ impl Step {
             ("remove", self.remove.is_some()),
             ("patch", self.patch.is_some()),
             ("restart", self.restart.is_some()),
+            ("kubectl", self.kubectl.is_some()),
+            ("helm", self.helm.is_some()),
+            ("sh", self.sh.is_some()),
             ("advance", self.advance.is_some()),
             ("wait", self.wait.is_some()),
             ("fault", self.fault.is_some()),
@@ -87,6 +96,19 @@ impl Step {
         let told =
             onboard.flat_map(|it| [&it.proxy_https, &it.proxy_http, &it.proxy_skip_range, &it.proxy_cert]);
         told.chain(self.environment.iter().map(|it| &it.proxy)).flatten().map(String::as_str)
+    }
+
+    /// Whether it is a command of the Azure CLI.
+    #[must_use]
+    pub fn is_of_az(&self) -> bool {
+        let onboarding = self.onboard.is_some() || self.offboard.is_some();
+        onboarding || self.register.is_some() || self.group.is_some() || self.arm.is_some()
+    }
+
+    /// Whether a tool of the user's performs it.
+    #[must_use]
+    pub fn is_of_tool(&self) -> bool {
+        self.kubectl.is_some() || self.helm.is_some() || self.sh.is_some()
     }
 }
 

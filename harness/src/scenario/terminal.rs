@@ -13,7 +13,11 @@ pub fn line(report: &Report, width: usize) -> String {
         Verdict::Passed => "ok    ",
         Verdict::Failed => "FAILED",
         Verdict::Broken => "BROKEN",
+        Verdict::Skipped => "skip  ",
     };
+    if let Some(reason) = &report.skipped {
+        return format!("{mark}  {:width$}  not performed by {}: {reason}", report.name, report.driver);
+    }
     let seen = report.seen().map_or_else(String::new, |step| format!(" [{}]", short(&step.outcome)));
     format!("{mark}  {:width$}  {}{seen}", report.name, report.cause)
 }
@@ -38,10 +42,14 @@ pub fn problems(report: &Report) -> String {
 /// The last line of a run.
 #[must_use]
 pub fn summary(reports: &[Report], wall_time: Duration) -> String {
-    let passed = reports.iter().filter(|report| report.verdict == Verdict::Passed).count();
+    let count = |verdict| reports.iter().filter(|report| report.verdict == verdict).count();
+    let (passed, skipped) = (count(Verdict::Passed), count(Verdict::Skipped));
     let world: Duration = reports.iter().map(|report| report.virtual_time).sum();
-    let failed = reports.len() - passed;
-    let end = if failed == 0 { String::new() } else { format!(", {failed} did not") };
+    let failed = reports.len() - passed - skipped;
+    let mut end = if failed == 0 { String::new() } else { format!(", {failed} did not") };
+    if skipped > 0 {
+        end.push_str(&format!(", {skipped} were SKIPPED"));
+    }
     format!(
         "{passed} of {} scenarios failed as they should and were remedied{end}; {} of world time in {:.1} s",
         reports.len(),
@@ -76,6 +84,9 @@ pub fn story(report: &Report) -> String {
             }
         }
     }
+    if let Some(why) = &report.varies {
+        text.push_str(&format!("\nNote: {why}\n"));
+    }
     if !report.fired.is_empty() {
         let fired: Vec<String> =
             report.fired.iter().map(|(id, count)| format!("{id} {count} times")).collect();
@@ -88,12 +99,13 @@ pub fn story(report: &Report) -> String {
 #[must_use]
 pub fn words(scenario: &super::Scenario) -> String {
     let mut text = format!(
-        "{}\n\nSymptom: {}\nCause:   {}\nRemedy:  {}\nTags:    {}\nSources:\n",
+        "{}\n\nSymptom: {}\nCause:   {}\nRemedy:  {}\nTags:    {}\nDrivers: {}\nSources:\n",
         scenario.title,
         scenario.symptom.trim(),
         scenario.cause.trim(),
         scenario.remedy.what.trim(),
-        scenario.tags.join(", ")
+        scenario.tags.join(", "),
+        scenario.drivers.iter().map(|driver| driver.name()).collect::<Vec<_>>().join(", ")
     );
     for source in &scenario.sources {
         text.push_str(&format!("  {source}\n"));
@@ -127,6 +139,9 @@ fn in_words(step: &super::Step) -> String {
         step.remove.as_ref().map(|objects| objects.join(", ")),
         step.restart.as_ref().map(|names| names.join(", ")),
         step.arm.as_ref().map(|call| format!("{} {}", call.method, call.path)),
+        step.kubectl.as_ref().map(|arguments| arguments.join(" ")),
+        step.helm.as_ref().map(|arguments| arguments.join(" ")),
+        step.sh.as_ref().map(|script| script.trim().replace('\n', "\n       ")),
     ];
     for name in named.into_iter().flatten() {
         text.push_str(&format!(" {name}"));
@@ -138,6 +153,17 @@ fn in_words(step: &super::Step) -> String {
         let end = if expect.exit() == 0 { "succeeds" } else { "fails" };
         text.push_str(format!(" {end}{stage} {code}").trim_end());
         text.push_str(&said);
+        if let Some(az) = &expect.az {
+            text.push_str(&format!("\n     with az: {}", with_az(az, &expect.with(super::Driver::Az))));
+        }
     }
     text
+}
+
+/// How a step ends with the Azure CLI.
+fn with_az(az: &super::AzExpect, wanted: &super::ClientExpect) -> String {
+    let codes = [az.code.as_deref(), az.arm_code.as_deref()].into_iter().flatten();
+    let said = az.text.0.iter().map(|text| format!("\"{text}\""));
+    let all: Vec<String> = codes.map(ToOwned::to_owned).chain(said).collect();
+    format!("exit {} {}", wanted.exit(), all.join(", ")).trim_end().to_owned()
 }

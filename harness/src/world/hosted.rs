@@ -1,51 +1,21 @@
 //! A world with a folder, client files and a control interface.
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use sim_core::clock::Clock;
-use sim_core::keys;
-use tokio::sync::watch;
 
-use super::{StartError, World, WorldConfig, reached};
-use crate::client_env::{self, Material, OuterEnv};
+use super::reception::{HostError, HostOptions, Reception, prepared};
+use super::{World, WorldConfig};
 use crate::clusters::Progress;
-use crate::control::{ClusterStatus, ControlConfig, ControlServer, Status};
-use crate::state::{Claim, FORMAT, Facts, ProcessId, StateError, WorldRecord};
+use crate::state::{Claim, WorldRecord};
 
 /// How often it is looked whether the world's folder is still there (wall time).
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-/// A world could not be hosted.
-#[derive(Debug, thiserror::Error)]
-pub enum HostError {
-    /// The world itself.
-    #[error(transparent)]
-    Start(#[from] StartError),
-    /// Its folder.
-    #[error(transparent)]
-    State(#[from] StateError),
-}
-
-/// How a world is hosted.
-#[derive(Debug, Default)]
-pub struct HostOptions {
-    /// True when the world ends with the command it is made for.
-    pub temporary: bool,
-    /// Where ids came from, by option name.
-    pub origins: BTreeMap<String, String>,
-    /// The user's own environment.
-    pub outer: OuterEnv,
-}
-
 /// A hosted world. [`Hosted::shutdown`] ends it and leaves no process, port or file.
 #[derive(Debug)]
 pub struct Hosted {
-    record: WorldRecord,
-    shutdown: watch::Receiver<bool>,
-    _control: ControlServer,
+    reception: Reception,
     world: World,
     progress: Progress,
     claim: Claim,
@@ -61,52 +31,18 @@ impl Hosted {
         mut config: WorldConfig,
         options: HostOptions,
     ) -> Result<Self, HostError> {
-        if config.cloud.release.helm_client.is_none() {
-            // What the registry serves to clients that fetch a helm of their own.
-            config.cloud.release.helm_client = options.outer.program("helm");
-        }
-        if config.cloud.release.connect_proxy.is_none() {
-            // A program of this name is the proxy.
-            config.cloud.release.connect_proxy = std::env::current_exe().ok();
-        }
+        prepared(&mut config, &options.outer);
         let listen = config.listen.at(config.listen.control);
         let progress = config.real.progress.clone();
         let world = World::start(config).await?;
-        let control_part = |reason: String| StartError::Part { part: "control interface", reason };
-        let token = keys::secret("control").map_err(|error| control_part(error.to_string()))?;
-        let facts = facts(&claim, &world, options.origins);
-        let (ask, shutdown) = watch::channel(false);
-        let started = world.clock().wall();
-        let control = ControlServer::start(ControlConfig {
-            listen,
-            token: token.clone(),
-            status: status_source(&world, &facts, started),
-            admin: world.cloud().admin_router(),
-            shutdown: ask,
-            az_extensions: facts.az_extensions(),
-        })
-        .await
-        .map_err(|error| control_part(error.to_string()))?;
-        prepare(&world, &facts, options.outer).await?;
-        let record = WorldRecord {
-            format: FORMAT,
-            version: crate::VERSION.into(),
-            name: claim.name().clone(),
-            owner: ProcessId::current(),
-            created: started,
-            control: control.addr(),
-            token,
-            temporary: options.temporary,
-            facts,
-        };
-        claim.publish(&record)?;
-        Ok(Self { record, shutdown, _control: control, world, progress, claim })
+        let reception = Reception::open(&world, &claim, listen, options).await?;
+        Ok(Self { reception, world, progress, claim })
     }
 
     /// How to reach this world.
     #[must_use]
     pub fn record(&self) -> &WorldRecord {
-        &self.record
+        self.reception.record()
     }
 
     /// The world.
@@ -123,11 +59,7 @@ impl Hosted {
 
     /// Waits until somebody asks this world, by its control interface, to end.
     pub async fn asked_to_end(&self) {
-        let mut shutdown = self.shutdown.clone();
-        if shutdown.wait_for(|asked| *asked).await.is_err() {
-            // The interface is gone, so nobody can ask any more.
-            std::future::pending::<()>().await;
-        }
+        self.reception.asked_to_end().await;
     }
 
     /// Waits until somebody has removed the world's folder, without which no client and no command finds the world. It is looked for
@@ -148,88 +80,4 @@ impl Hosted {
         }
         drop(self.claim);
     }
-}
-
-fn facts(claim: &Claim, world: &World, origins: BTreeMap<String, String>) -> Facts {
-    let profile = world.cloud().world().profile.clone();
-    let subscription = profile.subscriptions.first().cloned().unwrap_or_default();
-    let principal = profile.principals.first().cloned().unwrap_or_default();
-    Facts {
-        dir: claim.dir().into(),
-        gateway: reached(world.gateway().addr()),
-        cloud: reached(world.cloud().addr()),
-        clock_link: world.clock_link().to_string(),
-        cluster_url: world.cluster().url(),
-        backend: world.cluster().backend(),
-        cluster: world.name().into(),
-        seed: world.seed().value(),
-        tenant: profile.tenant.id.to_string(),
-        subscription: subscription.id.to_string(),
-        subscription_name: subscription.name,
-        client_id: principal.client_id.to_string(),
-        client_secret: principal.secret,
-        allow: world.allow().to_vec(),
-        proxies: world.proxies(),
-        origins,
-    }
-}
-
-fn status_source(
-    world: &World,
-    facts: &Facts,
-    started: jiff::Timestamp,
-) -> Arc<dyn Fn(SocketAddr) -> Status + Send + Sync> {
-    let (clock, facts) = (world.clock().clone(), facts.clone());
-    Arc::new(move |control| Status {
-        world: facts.cluster.clone(),
-        version: crate::VERSION.into(),
-        pid: std::process::id(),
-        started,
-        clock: clock.reading(),
-        seed: facts.seed,
-        gateway: facts.gateway,
-        cloud: facts.cloud,
-        control,
-        tenant: facts.tenant.clone(),
-        subscription: facts.subscription.clone(),
-        clusters: vec![ClusterStatus {
-            name: facts.cluster.clone(),
-            backend: facts.backend.clone(),
-            url: facts.cluster_url.clone(),
-        }],
-        allow: facts.allow.clone(),
-        proxies: facts.proxies.clone(),
-    })
-}
-
-async fn prepare(world: &World, facts: &Facts, outer: OuterEnv) -> Result<(), HostError> {
-    let profile = world.cloud().world().profile.clone();
-    let subscriptions: Vec<(String, String)> =
-        profile.subscriptions.iter().map(|one| (one.id.to_string(), one.name.clone())).collect();
-    let (facts, kubeconfig) = (facts.clone(), world.cluster().kubeconfig());
-    let (authority, seed) = (world.authority().clone(), world.seed());
-    let proxies: Vec<(String, String)> = world
-        .proxies()
-        .into_iter()
-        .filter_map(|place| world.proxy_ca(&place.name).map(|pem| (place.name.clone(), pem.to_owned())))
-        .collect();
-    let now_millis = u64::try_from(world.clock().wall().as_millisecond()).unwrap_or_default();
-    let write = move || {
-        let material = Material {
-            ca_pem: authority.pem(),
-            ca_der: authority.der(),
-            kubeconfig: &kubeconfig,
-            proxies: &proxies,
-            subscriptions: &subscriptions,
-            installation_id: &seed.uuid("az/installation").to_string(),
-            now_millis,
-        };
-        client_env::prepare(&facts, &material, &outer)
-    };
-    let written = tokio::task::spawn_blocking(write).await;
-    let unfinished = |error: tokio::task::JoinError| StartError::Part {
-        part: "clients' files",
-        reason: error.to_string(),
-    };
-    Ok(written.map_err(unfinished)??)
 }

@@ -10,14 +10,16 @@ mod hosted;
 mod listen;
 mod profile;
 mod proxies;
+mod reception;
 mod start;
 
 pub use clock::{BadMode, DEFAULT_SPEED, at_speed, mode};
 pub use config::WorldConfig;
-pub use hosted::{HostError, HostOptions, Hosted};
+pub use hosted::Hosted;
 pub use listen::{Listen, default_gateway, reached};
 pub use profile::{ProfileError, WorldProfile};
 pub use proxies::{Egress, Proxies, ProxyFileError, read_proxy};
+pub use reception::{HostError, HostOptions, Reception, prepared};
 pub use start::{StartError, World};
 
 pub use crate::clusters::{Backend, BadBackend};

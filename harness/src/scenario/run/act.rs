@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use sim_core::clock::later;
 use sim_core::net::Net;
 
+use super::super::driver::Driver;
 use super::super::model::Span;
 use super::super::step::{ArmCall, Group, Offboard, Onboard, Provider, Register, Step, Wait};
 use super::kubeconfig::kubeconfig;
@@ -48,6 +49,16 @@ async fn action(theatre: &Theatre, step: &Step) -> Outcome {
         Ok(azure) => azure,
         Err(reason) => return Outcome::failed(2, reason),
     };
+    if let Some(clients) = &theatre.clients {
+        if let Some(outcome) = Box::pin(super::shell::perform(theatre, clients, step)).await {
+            return outcome;
+        }
+        if theatre.driver == Driver::Az
+            && let Some(outcome) = Box::pin(super::az::perform(theatre, clients, step)).await
+        {
+            return outcome;
+        }
+    }
     let done = match step {
         Step { register: Some(register), .. } => return registering(theatre, &azure, register).await,
         Step { onboard: Some(onboard), .. } => return connect(theatre, &net, azure, onboard).await,

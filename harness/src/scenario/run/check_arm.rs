@@ -1,7 +1,7 @@
 //! Whether Azure is as it should be.
 
 use http::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::super::expect::ArmCheck;
 use super::super::step::{CLUSTER, GROUP};
@@ -26,6 +26,27 @@ pub(super) async fn unmet(theatre: &Theatre, checks: &[ArmCheck]) -> Vec<String>
         }
     }
     unmet
+}
+
+/// The groups and connected clusters of the scenario's subscription and their states, in the order of their names.
+pub(super) async fn what_there_is(theatre: &Theatre) -> Vec<Value> {
+    let _held = theatre.world.faults().hold();
+    let azure = &theatre.observer;
+    let mut all = Vec::new();
+    if let Ok(Some(group)) = azure.group(GROUP).await {
+        all.push(json!({ "group": GROUP, "provisioningState": group["properties"]["provisioningState"] }));
+    }
+    let mut clusters = azure.clusters(None).await.unwrap_or_default();
+    clusters.sort_by_key(|cluster| cluster["name"].as_str().map(ToOwned::to_owned));
+    all.extend(clusters.iter().map(|cluster| {
+        let properties = &cluster["properties"];
+        json!({
+            "cluster": cluster["name"],
+            "provisioningState": properties["provisioningState"],
+            "connectivityStatus": properties["connectivityStatus"],
+        })
+    }));
+    all
 }
 
 async fn find(theatre: &Theatre, of: &str) -> Result<Option<Value>, String> {

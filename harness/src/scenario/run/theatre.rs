@@ -12,8 +12,11 @@ use sim_core::net::{Net, roots_from_pem};
 use sim_core::seed::Seed;
 use tempfile::TempDir;
 
+use super::super::driver;
 use super::super::model::{NetworkSpec, Scenario};
 use super::super::step::{Environment, Who};
+use super::RunOptions;
+use super::clients::{Clients, Place};
 use super::customer::{self, Customer};
 use crate::clusters::RealOptions;
 use crate::driver::{
@@ -21,7 +24,7 @@ use crate::driver::{
 };
 use crate::images::Agents;
 use crate::state::WorldName;
-use crate::world::{Backend, Listen, World, WorldConfig, reached};
+use crate::world::{Backend, Listen, World, WorldConfig, prepared, reached};
 
 /// The principal by which expectations are looked up. It may do everything and never goes wrong.
 pub(super) const OBSERVER: &str = "dryarc-observer";
@@ -47,20 +50,31 @@ pub(super) struct Theatre {
     pub(super) observer: Azure,
     /// The cluster, as its administrator sees it.
     pub(super) cluster: Cluster,
+    /// Who performs the steps.
+    pub(super) driver: driver::Driver,
+    /// What real programs need, where such take part.
+    pub(super) clients: Option<Clients>,
     /// Gone last.
     _folder: TempDir,
 }
 
 impl Theatre {
     /// Starts the world of a scenario.
-    pub(super) async fn open(scenario: &Scenario, seed: Seed, keys: &KeySource) -> Result<Self, String> {
+    pub(super) async fn open(scenario: &Scenario, seed: Seed, options: &RunOptions) -> Result<Self, String> {
         let unusable = |error: &dyn std::fmt::Display| format!("the world could not be started: {error}");
         let folder = tempfile::Builder::new()
             .prefix("dryarc-scenario-")
             .tempdir()
             .map_err(|error| unusable(&error))?;
-        let config = WorldConfig {
-            name: WorldName::temporary("scenario", std::process::id()),
+        let (driver, keys) = (options.driver_of(scenario), &options.keys);
+        let name = WorldName::temporary("scenario", std::process::id());
+        let place = if scenario.programs(driver).is_empty() {
+            None
+        } else {
+            Some(Place::take(folder.path(), &name).await.map_err(|error| unusable(&error))?)
+        };
+        let mut config = WorldConfig {
+            name,
             mode: Mode::Instant,
             seed,
             cloud: cloud(scenario),
@@ -73,13 +87,23 @@ impl Theatre {
             backend: Backend::Embedded,
             real: RealOptions::default(),
             outer: crate::client_env::OuterEnv::default(),
-            dir: folder.path().into(),
+            dir: place.as_ref().map_or(folder.path(), Place::dir).into(),
             agents: Agents::Tasks,
             nodes: scenario.world.nodes.clone(),
             start: Some(scenario.world.start),
             keys: keys.clone(),
         };
+        if place.is_some() {
+            prepared(&mut config, &options.outer);
+        }
         let world = Box::pin(World::start(config)).await.map_err(|error| unusable(&error))?;
+        let clients = match place {
+            None => None,
+            Some(place) => {
+                let opened = Clients::open(&world, place, &options.outer, scenario.folder.as_deref());
+                Some(Box::pin(opened).await.map_err(|error| unusable(&error))?)
+            }
+        };
         let clock = world.clock().clone();
         let roots = roots_from_pem(world.authority().pem()).map_err(|error| unusable(&error))?;
         let net = Net::builder().roots(roots).egress(Some(reached(world.gateway().addr()))).build();
@@ -104,6 +128,8 @@ impl Theatre {
             said: Said::default(),
             observer: Azure::new(config),
             cluster: Cluster::new(kube),
+            driver,
+            clients,
             clock,
             world,
             _folder: folder,
