@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{SHA256, digest};
 
+use crate::clients::Client;
 use crate::repository::root;
 
 pub use recording::Recording;
@@ -22,7 +23,7 @@ pub use server::{SHELL_IMAGE, Server};
 pub struct Program {
     /// What it is, in words.
     pub name: &'static str,
-    /// What runs it: `go` or `python`.
+    /// What it is made of: `go`, `python` or `bundles` (charts and definitions that others publish).
     pub language: &'static str,
     /// Whether it needs pods that run.
     pub pods: bool,
@@ -87,6 +88,14 @@ impl Program {
         Ok(Self { name, language: "python", pods: false, hash, command, environment, sources })
     }
 
+    fn bundle(name: &'static str, bundle: &'static str) -> Result<Self, String> {
+        const SCRIPT: &str = "bundles/bundles.sh";
+        let command = vec!["sh".into(), root().join("tests/programs").join(SCRIPT).into()];
+        let (sources, environment) = ("bundles/modules", vec![("BUNDLE", bundle)]);
+        let hash = hash_of(&[SCRIPT, sources])?;
+        Ok(Self { name, language: "bundles", pods: false, hash, command, environment, sources })
+    }
+
     fn with(mut self, name: &'static str, value: &'static str) -> Self {
         self.environment.push((name, value));
         self
@@ -105,6 +114,9 @@ impl Program {
             Self::go("controller-runtime with leader election", "operator")?,
             Self::python("the Python client", "api.py")?,
             Self { pods: true, ..pods },
+            Self::bundle("Gateway API", "gateway-api")?,
+            Self::bundle("Prometheus operator", "prometheus-operator")?,
+            Self::bundle("external-dns by helm", "external-dns")?,
         ])
     }
 
@@ -118,6 +130,11 @@ impl Program {
     #[must_use]
     pub fn missing(&self) -> Option<String> {
         let language = self.language;
+        for tool in [Client::Kubectl, Client::Helm] {
+            if language == "bundles" && tool.find().is_none() {
+                return Some(format!("{} is not installed", tool.name()));
+            }
+        }
         let made = std::fs::read_to_string(cache().join(format!("{language}.made"))).unwrap_or_default();
         match (made.trim(), hash_of(&[self.sources])) {
             ("", _) => Some(format!(

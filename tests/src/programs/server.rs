@@ -10,7 +10,8 @@ use sim_core::clock::Clock;
 use sim_core::seed::Seed;
 use tempfile::TempDir;
 
-use super::Program;
+use super::{Program, cache};
+use crate::clients::Client;
 
 /// The image of containers that run a shell: on a real node one with a small system of files, in the embedded cluster the
 /// shell of this machine.
@@ -34,6 +35,13 @@ fn people(error: impl std::fmt::Display) -> String {
 
 fn work() -> Result<TempDir, String> {
     tempfile::Builder::new().prefix("dryarc-programs-").tempdir().map_err(people)
+}
+
+/// The search path, behind the places of kubectl and helm.
+fn path() -> String {
+    let folder = |client: Client| Some(client.find()?.parent()?.display().to_string());
+    let own = std::env::var("PATH").unwrap_or_default();
+    [Client::Kubectl, Client::Helm].into_iter().filter_map(folder).chain([own]).collect::<Vec<_>>().join(":")
 }
 
 impl Server {
@@ -85,6 +93,8 @@ impl Server {
             .env("KUBECONFIG", &self.kubeconfig)
             .env("HOME", &home)
             .env("IMAGE", SHELL_IMAGE)
+            .env("BUNDLES", cache().join("bundles"))
+            .env("PATH", path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
