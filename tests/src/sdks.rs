@@ -28,8 +28,11 @@ fn installed() -> Option<PathBuf> {
     named.or_else(cache).filter(|folder| folder.is_dir())
 }
 
-/// The folder of one SDK, or the reason for which it is missing.
-fn sdk(name: &str) -> Result<PathBuf, String> {
+/// The folder of one SDK.
+///
+/// # Errors
+/// The reason for which it is missing.
+pub fn sdk(name: &str) -> Result<PathBuf, String> {
     let folder = installed().filter(|folder| folder.join(format!("{name}.complete")).exists());
     folder.map(|folder| folder.join(name)).ok_or_else(|| format!("the SDKs for {name} are not installed"))
 }

@@ -1,0 +1,3 @@
+module dryarc.test/examples
+
+go 1.22
