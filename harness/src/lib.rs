@@ -9,6 +9,7 @@
 //! - [`driver`]: native onboarding, a client like any other.
 //! - [`quickstart`]: the Microsoft quickstart, performed by the driver.
 //! - [`scenario`]: failures of the field, each with its remedy.
+//! - [`lab`]: a world as a value, for tests.
 //! - [`span`]: spans of time as people write them.
 //! - `testcontainers` (with the feature of that name): a world in a container, for tests.
 //! - [`images`]: what the cluster's kubelet runs for an image.
@@ -20,6 +21,7 @@ pub mod connect_proxy;
 pub mod control;
 pub mod driver;
 pub mod images;
+pub mod lab;
 pub mod quickstart;
 pub mod scenario;
 pub mod span;

@@ -53,6 +53,12 @@ impl Cluster {
         Self { client, known: Arc::default() }
     }
 
+    /// The client behind it.
+    #[must_use]
+    pub fn client(&self) -> &kube::Client {
+        &self.client
+    }
+
     async fn call(&self, method: Method, path: &str, body: Option<(&str, &Value)>) -> Result<Value, Error> {
         let mut request = Request::builder().method(method).uri(path).header(ACCEPT, "application/json");
         if let Some((kind, _)) = body {

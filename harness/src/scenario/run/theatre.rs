@@ -3,12 +3,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_agent_sim::kube_client::from_kubeconfig;
-use mock_arm::profile::{Principal, Profile, Registration, RoleGrant};
+use mock_arm::profile::{Principal, Profile, RoleGrant};
 use serde_json::Value;
 use sim_core::clock::{Clock, Mode};
 use sim_core::faults::{Effect, Hook, Matcher, Rule};
 use sim_core::keys::KeySource;
-use sim_core::net::{Net, roots_from_pem};
+use sim_core::net::Net;
 use sim_core::seed::Seed;
 use tempfile::TempDir;
 
@@ -19,18 +19,14 @@ use super::RunOptions;
 use super::clients::{Clients, Place};
 use super::customer::{self, Customer};
 use crate::clusters::RealOptions;
-use crate::driver::{
-    Azure, AzureConfig, Cluster, Credentials, Driver, Endpoints, Event, KEY_LABEL, Pace, StageState,
-};
+use crate::driver::{Azure, Cluster, Driver, Event, KEY_LABEL, Pace, StageState};
 use crate::images::Agents;
+use crate::lab;
 use crate::state::WorldName;
-use crate::world::{Backend, Listen, World, WorldConfig, prepared, reached};
+use crate::world::{Backend, Listen, World, WorldConfig, prepared};
 
 /// The principal by which expectations are looked up. It may do everything and never goes wrong.
 pub(super) const OBSERVER: &str = "dryarc-observer";
-
-/// Providers that onboarding needs.
-const NEEDED: [&str; 2] = ["Microsoft.Kubernetes", "Microsoft.KubernetesConfiguration"];
 
 /// What was said while a step was performed.
 pub(super) type Said = Arc<Mutex<Vec<Event>>>;
@@ -105,15 +101,13 @@ impl Theatre {
             }
         };
         let clock = world.clock().clone();
-        let roots = roots_from_pem(world.authority().pem()).map_err(|error| unusable(&error))?;
-        let net = Net::builder().roots(roots).egress(Some(reached(world.gateway().addr()))).build();
-        let net = net.map_err(|error| unusable(&error))?;
+        let net = lab::network(&world).map_err(|error| unusable(&error))?;
         let customer = Customer::of(&world, folder.path()).map_err(|error| unusable(&error))?;
         let kube = from_kubeconfig(&net, &world.cluster().kubeconfig(), None);
         let kube = kube.map_err(|error| unusable(&error))?;
         let profile = world.cloud().world().profile.clone();
-        let credentials = credentials(&profile, profile.principals.iter().find(|one| one.name == OBSERVER));
-        let config = azure_config(&net, &clock, seed, credentials);
+        let owner = profile.principals.iter().find(|one| one.name == OBSERVER);
+        let observer = lab::azure(&net, &clock, seed, lab::credentials(&profile, owner));
         for rule in network_rules(&scenario.network).chain(scenario.faults.iter().cloned()) {
             world.faults().add(rule);
         }
@@ -126,7 +120,7 @@ impl Theatre {
             keys: keys.clone(),
             seed,
             said: Said::default(),
-            observer: Azure::new(config),
+            observer,
             cluster: Cluster::new(kube),
             driver,
             clients,
@@ -162,12 +156,12 @@ impl Theatre {
                 Some(found.ok_or_else(|| format!("the world has no service principal '{name}'"))?)
             }
         };
-        let mut credentials = credentials(&self.profile, principal);
+        let mut credentials = lab::credentials(&self.profile, principal);
         if let Some(who) = who {
             credentials.client_secret = who.secret.clone().unwrap_or(credentials.client_secret);
             credentials.tenant = who.tenant.clone().unwrap_or(credentials.tenant);
         }
-        Ok(Azure::new(azure_config(net, &self.clock, self.seed, credentials)))
+        Ok(lab::azure(net, &self.clock, self.seed, credentials))
     }
 
     /// The driver for the cluster behind a kubeconfig.
@@ -224,13 +218,7 @@ impl Theatre {
 fn cloud(scenario: &Scenario) -> Profile {
     let mut cloud = scenario.world.cloud.clone();
     if scenario.world.registered {
-        for namespace in NEEDED {
-            let named = cloud.registration.keys().any(|known| known.eq_ignore_ascii_case(namespace));
-            if !named {
-                let registration = Registration { registered: true, ..Registration::default() };
-                cloud.registration.insert(namespace.into(), registration);
-            }
-        }
+        lab::registered(&mut cloud);
     }
     if cloud.principals.is_empty() {
         cloud.principals.push(Principal::default());
@@ -238,26 +226,6 @@ fn cloud(scenario: &Scenario) -> Profile {
     let owner = RoleGrant { role: "Owner".into(), scope: String::new() };
     cloud.principals.push(Principal { name: OBSERVER.into(), roles: vec![owner], ..Principal::default() });
     cloud
-}
-
-fn credentials(profile: &Profile, principal: Option<&Principal>) -> Credentials {
-    let principal = principal.cloned().unwrap_or_default();
-    Credentials {
-        tenant: profile.tenant.id.to_string(),
-        client_id: principal.client_id.to_string(),
-        client_secret: principal.secret,
-        subscription: profile.subscriptions.first().map_or_else(String::new, |one| one.id.to_string()),
-    }
-}
-
-fn azure_config(net: &Net, clock: &Clock, seed: Seed, credentials: Credentials) -> AzureConfig {
-    AzureConfig {
-        credentials,
-        endpoints: Endpoints::default(),
-        net: net.clone(),
-        clock: clock.clone(),
-        correlation: seed.uuid("scenario/correlation").to_string(),
-    }
 }
 
 fn network_rules(network: &NetworkSpec) -> impl Iterator<Item = Rule> {
