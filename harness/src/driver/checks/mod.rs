@@ -4,6 +4,7 @@
 //! onboarding before anything is written to Azure. Not modelled: the files with logs that the Azure CLI keeps.
 
 mod log;
+mod pods;
 
 use std::time::Duration;
 
@@ -30,6 +31,7 @@ const NEXT: &str = "see https://learn.microsoft.com/azure/azure-arc/kubernetes/n
                     and try again";
 
 /// How the Job ended.
+#[derive(PartialEq, Eq)]
 enum Ended {
     Complete,
     /// It was still at work, or failed.
@@ -95,13 +97,16 @@ impl Driver {
     }
 
     async fn judge(&self) -> Result<(), DriverError> {
+        let ended = self.wait_for_job().await?;
+        let seen = if ended == Ended::Complete { String::new() } else { self.state_of_pods().await };
         let not_run = |code: Code, status: &str| {
-            let what = format!("Execution of pre-onboarding checks failed: jobExecutionStatus={status}");
+            let what =
+                format!("Execution of pre-onboarding checks failed: jobExecutionStatus={status}{seen}");
             let next =
                 "see why: kubectl get events -n azure-arc-release; the cluster needs a linux node with room";
             Err(DriverError::new(Stage::Checks, code, what, next).at(format!("Job {CHECKS_JOB}")))
         };
-        match self.wait_for_job().await? {
+        match ended {
             Ended::NotScheduled => return not_run(Code::CHECKS_NOT_SCHEDULED, "NotScheduled"),
             Ended::Incomplete => return not_run(Code::CHECKS_NOT_COMPLETE, "NotCompleted"),
             Ended::Complete => {}
@@ -164,6 +169,16 @@ impl Driver {
             format!("/api/v1/namespaces/{RELEASE_NAMESPACE}/pods?labelSelector=job-name%3D{CHECKS_JOB}");
         let list = self.cluster.get(&path).await.map_err(|error| unreadable(&path, &error))?;
         Ok(list.get("items").and_then(Value::as_array).cloned().unwrap_or_default())
+    }
+
+    /// What the cluster says about the Job's pods: a line for each of them, and for each of the last warnings.
+    async fn state_of_pods(&self) -> String {
+        // Whoever asks has an error already; what cannot be read is not said.
+        let pods = self.pods_of_job().await.unwrap_or_default();
+        let path = format!("/api/v1/namespaces/{RELEASE_NAMESPACE}/events?fieldSelector=type%3DWarning");
+        let events = self.cluster.get(&path).await.unwrap_or_default();
+        let events = events["items"].as_array().map(Vec::as_slice).unwrap_or_default();
+        pods::tell(&pods, events)
     }
 
     /// The log of the Job's newest pod.
