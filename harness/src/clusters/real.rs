@@ -289,9 +289,11 @@ async fn load_images(
 ) -> Result<(), ClusterError> {
     let wanted = images::agents(&facts.agent_version);
     let names: Vec<String> = wanted.iter().map(|image| image.name.clone()).collect();
-    let missing = match &found.kind {
-        Some(kind) => node_images::missing(kind, &names).await?,
-        None => missing_on(nodes, &names),
+    let missing = match (&found.kind, &options.load_images) {
+        (Some(kind), _) => node_images::missing(kind, &names).await?,
+        // Nodes tell of their images late, and of fifty at most: who says how to load them gets them loaded.
+        (None, Some(_)) => names.clone(),
+        (None, None) => missing_on(nodes, &names),
     };
     if missing.len() < names.len() {
         let there = names.len() - missing.len();
