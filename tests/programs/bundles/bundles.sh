@@ -17,8 +17,8 @@ gone() { # with the objects that there are
   kubectl delete --filename "$1" --timeout 60s | sort
 }
 
-refused() { # what is printed on standard error counts
-  kubectl create --filename - 2>&1 && echo "was accepted" || true
+refused() { # what is printed on standard error counts; a server goes through the fields of an object in no order
+  { kubectl create --filename - 2>&1 && echo "was accepted" || true; } | sort
 }
 
 gateway_api() {
