@@ -2,6 +2,7 @@
 //!
 //! Nothing here talks to anything but loopback, and every world lives in a state directory of its own.
 
+pub mod cache;
 pub mod charts;
 pub mod clients;
 pub mod command;

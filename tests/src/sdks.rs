@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use libtest_mimic::{Completion, Failed, Trial};
 
+use crate::cache;
 use crate::clients::{Client, on_path};
 use crate::command::{Ran, Sandbox};
 use crate::repository;
@@ -18,14 +19,7 @@ const RELEASES: [&str; 9] =
 
 /// The folder into which `tests/setup-sdks` installed, if it did.
 fn installed() -> Option<PathBuf> {
-    let named = std::env::var_os("DRYARC_TEST_SDKS").map(PathBuf::from);
-    let folder = |name: &str| std::env::var_os(name).map(PathBuf::from);
-    let cache = || {
-        let cache = folder("XDG_CACHE_HOME").or_else(|| folder("HOME").map(|home| home.join(".cache")));
-        let tests = folder("DRYARC_TEST_CACHE").or_else(|| cache.map(|cache| cache.join("dryarc-tests")));
-        tests.map(|tests| tests.join("sdks-1"))
-    };
-    named.or_else(cache).filter(|folder| folder.is_dir())
+    cache::folder("DRYARC_TEST_SDKS", "sdks-1").filter(|folder| folder.is_dir())
 }
 
 /// The folder of one SDK.

@@ -71,13 +71,28 @@ pub fn check(file: &Path, run: impl Fn(&str) -> std::io::Result<Ran>) -> Result<
         let ran = run(step.command).map_err(|error| format!("{}: {error}", step.command))?;
         seen.push_str(&record(step, &ran));
     }
+    held_against(file, &seen)
+}
+
+/// Holds what was seen against a golden file; with `UPDATE_GOLDEN` set, writes it into that file instead.
+///
+/// # Errors
+/// A readable difference, or why the file could not be read or written.
+pub fn held_against(file: &Path, seen: &str) -> Result<(), String> {
+    let told = |error: std::io::Error| format!("{}: {error}", file.display());
+    let updating = std::env::var_os("UPDATE_GOLDEN").is_some();
+    let expected = match std::fs::read_to_string(file) {
+        Err(_) if updating => String::new(),
+        read => read.map_err(told)?,
+    };
     if seen == expected {
         return Ok(());
     }
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        return std::fs::write(file, seen).map_err(|error| format!("{}: {error}", file.display()));
+    if updating {
+        std::fs::create_dir_all(file.parent().unwrap_or(Path::new("."))).map_err(told)?;
+        return std::fs::write(file, seen).map_err(told);
     }
-    let diff = TextDiff::from_lines(expected.as_str(), seen.as_str());
+    let diff = TextDiff::from_lines(expected.as_str(), seen);
     Err(format!("{}\n{}", file.display(), diff.unified_diff().context_radius(4).header("expected", "seen")))
 }
 

@@ -10,11 +10,11 @@ use e2e_tests::clients::{self, Client};
 use e2e_tests::command::{Ran, Sandbox};
 use e2e_tests::normalize::normalize;
 use e2e_tests::repository::root;
+use e2e_tests::transcript::held_against;
 use harness::client_env::OuterEnv;
 use harness::scenario::{Driver, Report, RunOptions, Scenario, Verdict, built_in, run};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use serde_json::Value;
-use similar::TextDiff;
 
 /// How many scenarios the Azure CLI performs at least.
 const LEAST: usize = 12;
@@ -134,20 +134,6 @@ fn stable(line: &str) -> String {
     let line = regex_lite::Regex::new("0x[0-9a-f]{6,}")
         .map_or_else(|_| line.clone(), |address| address.replace_all(&line, "<address>").into_owned());
     line.chars().take(400).collect()
-}
-
-fn held_against(file: &Path, seen: &str) -> Result<(), Failed> {
-    let expected = std::fs::read_to_string(file).unwrap_or_default();
-    if expected == seen {
-        return Ok(());
-    }
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::create_dir_all(file.parent().unwrap_or(Path::new(".")))?;
-        return Ok(std::fs::write(file, seen)?);
-    }
-    let diff = TextDiff::from_lines(expected.as_str(), seen);
-    let shown = diff.unified_diff().context_radius(4).header("expected", "seen").to_string();
-    Err(format!("{}\n{shown}", file.display()).into())
 }
 
 const HEAD: &str = "symptom: s\ncause: c\nsources: [https://example.com/1]\ntags: [own]\n";

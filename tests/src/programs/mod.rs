@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{SHA256, digest};
 
+use crate::cache;
 use crate::clients::Client;
 use crate::repository::root;
 
@@ -38,14 +39,8 @@ pub struct Program {
 }
 
 /// Where `tests/setup-programs` keeps what it made.
-fn cache() -> PathBuf {
-    let named = std::env::var_os("DRYARC_TEST_PROGRAMS").map(PathBuf::from);
-    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
-    let tests = || {
-        let user = variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")));
-        variable("DRYARC_TEST_CACHE").or_else(|| user.map(|user| user.join("dryarc-tests")))
-    };
-    named.or_else(|| tests().map(|tests| tests.join("programs"))).unwrap_or_default()
+fn folder() -> PathBuf {
+    cache::folder("DRYARC_TEST_PROGRAMS", "programs").unwrap_or_default()
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -74,7 +69,7 @@ fn hash_of(sources: &[&str]) -> Result<String, String> {
 
 impl Program {
     fn go(name: &'static str, program: &str) -> Result<Self, String> {
-        let command = vec![cache().join("go").join(program).into()];
+        let command = vec![folder().join("go").join(program).into()];
         let (hash, environment) = (hash_of(&["go"])?, Vec::new());
         Ok(Self { name, language: "go", pods: false, hash, command, environment, sources: "go" })
     }
@@ -82,7 +77,7 @@ impl Program {
     fn python(name: &'static str, file: &str) -> Result<Self, String> {
         let script = format!("python/{file}");
         let source = Path::new("tests/programs").join(&script);
-        let command = vec![cache().join("python/bin/python").into(), root().join(source).into()];
+        let command = vec![folder().join("python/bin/python").into(), root().join(source).into()];
         let (sources, environment) = ("python/requirements.txt", vec![("PYTHONDONTWRITEBYTECODE", "1")]);
         let hash = hash_of(&[&script, sources])?;
         Ok(Self { name, language: "python", pods: false, hash, command, environment, sources })
@@ -135,7 +130,7 @@ impl Program {
                 return Some(format!("{} is not installed", tool.name()));
             }
         }
-        let made = std::fs::read_to_string(cache().join(format!("{language}.made"))).unwrap_or_default();
+        let made = std::fs::read_to_string(folder().join(format!("{language}.made"))).unwrap_or_default();
         match (made.trim(), hash_of(&[self.sources])) {
             ("", _) => Some(format!(
                 "the programs in {language} are not installed; `tests/setup-programs` does that"

@@ -10,7 +10,7 @@ use sim_core::clock::Clock;
 use sim_core::seed::Seed;
 use tempfile::TempDir;
 
-use super::{Program, cache};
+use super::{Program, folder};
 use crate::clients::Client;
 
 /// The image of containers that run a shell: on a real node one with a small system of files, in the embedded cluster the
@@ -93,7 +93,7 @@ impl Server {
             .env("KUBECONFIG", &self.kubeconfig)
             .env("HOME", &home)
             .env("IMAGE", SHELL_IMAGE)
-            .env("BUNDLES", cache().join("bundles"))
+            .env("BUNDLES", folder().join("bundles"))
             .env("PATH", path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
