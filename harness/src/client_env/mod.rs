@@ -23,7 +23,7 @@ pub use format::{Format, render, render_unset};
 pub use jks::trust_store;
 pub use outer::OuterEnv;
 pub use reach::{BadPlace, Elsewhere, Place, Reach};
-pub use variables::{ClientEnv, Variable};
+pub use variables::{ClientEnv, TRUSTED_BUNDLE, Variable};
 
 use crate::state::{Facts, StateError, create_private_dir, write_private};
 

@@ -8,6 +8,16 @@ use super::outer::{OUTER, executable};
 use super::{OuterEnv, Place, Reach, jks};
 use crate::state::{Facts, WorldRecord};
 
+/// Variables that name the one file of all certificates that a client trusts.
+pub const TRUSTED_BUNDLE: [&str; 6] = [
+    "REQUESTS_CA_BUNDLE",
+    "SSL_CERT_FILE",
+    "CURL_CA_BUNDLE",
+    "GIT_SSL_CAINFO",
+    "PIP_CERT",
+    "CARGO_HTTP_CAINFO",
+];
+
 /// Variables of the user that would lead a client out of the world or past its login.
 const COVERED: [&str; 22] = [
     "ALL_PROXY",
@@ -223,14 +233,7 @@ impl List<'_> {
 
     fn trust(&mut self, facts: &Facts) {
         let bundle = facts.bundle();
-        for name in [
-            "REQUESTS_CA_BUNDLE",
-            "SSL_CERT_FILE",
-            "CURL_CA_BUNDLE",
-            "GIT_SSL_CAINFO",
-            "PIP_CERT",
-            "CARGO_HTTP_CAINFO",
-        ] {
+        for name in TRUSTED_BUNDLE {
             self.set_path(name, &bundle, "the system's roots and the world's own");
         }
         self.set_path("NODE_EXTRA_CA_CERTS", &facts.ca(), "the world's root, added to Node's own");

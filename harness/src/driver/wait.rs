@@ -14,11 +14,11 @@ const PODS: &str = "/api/v1/namespaces/azure-arc/pods";
 const EVENTS: &str = "/api/v1/namespaces/azure-arc/events";
 const IDENTITY: &str = "/api/v1/namespaces/azure-arc/secrets/azure-identity-certificate";
 
-fn items(list: &Value) -> &[Value] {
+pub(super) fn items(list: &Value) -> &[Value] {
     list.get("items").and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
-fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
+pub(super) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 

@@ -12,7 +12,7 @@ use crate::world::{World, reached};
 const NEEDED: [&str; 2] = ["Microsoft.Kubernetes", "Microsoft.KubernetesConfiguration"];
 
 /// Has the providers that onboarding needs registered from the start, except where `cloud` says something of them.
-pub fn registered(cloud: &mut Profile) {
+pub(super) fn registered(cloud: &mut Profile) {
     for namespace in NEEDED {
         let named = cloud.registration.keys().any(|known| known.eq_ignore_ascii_case(namespace));
         if !named {

@@ -32,6 +32,7 @@ mod fault;
 #[cfg(test)]
 mod tests;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,7 +56,8 @@ use crate::images::Agents;
 use crate::state::WorldName;
 use crate::world::{Backend, Listen, Proxies, World, WorldConfig};
 
-pub use access::{azure, credentials, network, registered};
+use access::registered;
+pub use access::{azure, credentials, network};
 pub use error::LabError;
 pub use fault::Fault;
 
@@ -125,7 +127,8 @@ impl Lab {
     pub async fn start(options: LabOptions) -> Result<Self, LabError> {
         let folder = tempfile::Builder::new().prefix("dryarc-lab-").tempdir().map_err(LabError::start)?;
         let (seed, keys) = (Seed::new(options.seed), options.keys.clone());
-        let world = Box::pin(World::start(config(options, folder.path().into()))).await;
+        let name = WorldName::temporary("lab", std::process::id());
+        let world = Box::pin(World::start(config(options, name, folder.path().into()))).await;
         let world = world.map_err(LabError::start)?;
         let clock = world.clock().clone();
         let net = network(&world).map_err(LabError::start)?;
@@ -258,7 +261,8 @@ impl Lab {
     }
 }
 
-fn config(options: LabOptions, dir: std::path::PathBuf) -> WorldConfig {
+/// A world in this process on an instant clock, with agents as tasks. Its files are in `dir`, which exists and outlives it.
+pub(crate) fn config(options: LabOptions, name: WorldName, dir: PathBuf) -> WorldConfig {
     let mut cloud = options.cloud;
     if options.registered {
         registered(&mut cloud);
@@ -267,7 +271,7 @@ fn config(options: LabOptions, dir: std::path::PathBuf) -> WorldConfig {
         cloud.principals.push(Principal::default());
     }
     WorldConfig {
-        name: WorldName::temporary("lab", std::process::id()),
+        name,
         mode: Mode::Instant,
         seed: Seed::new(options.seed),
         cloud,

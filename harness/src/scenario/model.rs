@@ -15,6 +15,7 @@ use sim_core::faults::Rule;
 use super::driver::Driver;
 use super::expect::Expect;
 use super::step::Step;
+use crate::lab::LabOptions;
 use crate::world::Egress;
 
 /// A failure with its remedy: what goes wrong, what the user then sees, and what makes it go away.
@@ -93,14 +94,8 @@ pub struct WorldSpec {
 
 impl Default for WorldSpec {
     fn default() -> Self {
-        Self {
-            seed: 1,
-            // 2026-01-05T09:00:00Z, a Monday morning.
-            start: Timestamp::constant(1_767_603_600, 0),
-            registered: true,
-            cloud: Profile::default(),
-            nodes: vec![NodeSpec::default()],
-        }
+        let LabOptions { seed, start, registered, cloud, nodes, .. } = LabOptions::default();
+        Self { seed, start, registered, cloud, nodes }
     }
 }
 

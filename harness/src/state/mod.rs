@@ -18,7 +18,7 @@ pub use files::{create_private_dir, write_private};
 pub use home::{Found, StateHome};
 pub use liveness::{ProcessId, signal_process};
 pub use name::{BadName, WorldName};
-pub use record::{FORMAT, Facts, ProxyPlace, WorldRecord};
+pub use record::{CLUSTER_PROXY, FORMAT, Facts, ProxyPlace, WORKSTATION_PROXY, WorldRecord};
 
 use std::path::PathBuf;
 

@@ -12,6 +12,12 @@ use super::{ProcessId, StateError, WorldName, write_private};
 /// The format that this program writes and reads.
 pub const FORMAT: u64 = 1;
 
+/// The name of a world's proxy before clients: `az`, `helm`, the native driver.
+pub const WORKSTATION_PROXY: &str = "workstation-proxy";
+
+/// The name of a world's proxy before the cluster's pods.
+pub const CLUSTER_PROXY: &str = "cluster-proxy";
+
 /// The content of `world.json`. It holds secrets, so the file has mode 0600 and `Debug` leaves them out.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -148,7 +154,7 @@ impl Facts {
     /// The customer's proxy before clients, if there is one.
     #[must_use]
     pub fn workstation_proxy(&self) -> Option<&ProxyPlace> {
-        self.proxies.iter().find(|place| place.name == "workstation-proxy")
+        self.proxies.iter().find(|place| place.name == WORKSTATION_PROXY)
     }
 
     /// The root certificate of a customer's proxy, PEM: what has to be trusted where it intercepts or is reached by `https://`.

@@ -11,15 +11,10 @@ use sim_core::net::Net;
 
 use super::start::{Parts, StartError, part};
 use super::{WorldConfig, reached};
-use crate::state::ProxyPlace;
+use crate::state::{CLUSTER_PROXY, ProxyPlace, WORKSTATION_PROXY};
 
 /// The longest file that is read, in bytes.
 const LARGEST: u64 = 1 << 20;
-/// The proxy of clients: `az`, `helm`, the native driver.
-pub(crate) const WORKSTATION: &str = "workstation-proxy";
-/// The proxy of the cluster's pods.
-pub(crate) const CLUSTER: &str = "cluster-proxy";
-
 /// Which proxies a world has. The default has none.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Proxies {
@@ -113,8 +108,8 @@ impl Running {
     /// Starts what `config` asks for before the gateway of `parts`.
     pub(super) async fn start(config: &WorldConfig, parts: &Parts) -> Result<Self, StartError> {
         let wanted = &config.proxies;
-        let workstation = proxy(config, parts, wanted.workstation.as_deref(), WORKSTATION).await?;
-        let cluster = proxy(config, parts, wanted.cluster.as_deref(), CLUSTER).await?;
+        let workstation = proxy(config, parts, wanted.workstation.as_deref(), WORKSTATION_PROXY).await?;
+        let cluster = proxy(config, parts, wanted.cluster.as_deref(), CLUSTER_PROXY).await?;
         let egress = match wanted.egress {
             Egress::Open => None,
             closed => Some(closed_way(config, parts, closed, cluster.as_ref()).await?),
@@ -140,13 +135,13 @@ impl Running {
             https: proxy.https_addr().map(reached),
             names: proxy.config().https.iter().flat_map(|https| https.names.clone()).collect(),
         };
-        let all = [(WORKSTATION, &self.workstation), (CLUSTER, &self.cluster)];
+        let all = [(WORKSTATION_PROXY, &self.workstation), (CLUSTER_PROXY, &self.cluster)];
         all.iter().filter_map(|(site, proxy)| proxy.as_ref().map(|proxy| place((*site, proxy)))).collect()
     }
 
     /// The root certificate of the proxy of that name, PEM.
     pub(super) fn ca_pem(&self, name: &str) -> Option<&str> {
-        let proxy = if name == WORKSTATION { &self.workstation } else { &self.cluster };
+        let proxy = if name == WORKSTATION_PROXY { &self.workstation } else { &self.cluster };
         proxy.as_ref().map(ForwardProxy::ca_pem)
     }
 

@@ -19,6 +19,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use rustls::ServerConfig;
 use sim_core::clock::Clock;
+use sim_core::net::stopped;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -142,11 +143,6 @@ pub async fn serve(
     let drained = async { while connections.join_next().await.is_some() {} };
     // Who is not done by then is cut when the set is dropped.
     let _ = clock.wall_timeout(DRAIN, drained).await;
-}
-
-/// Waits until the server is told to stop, or nobody is left to tell it.
-async fn stopped(stop: &mut watch::Receiver<bool>) {
-    let _ = stop.wait_for(|stop| *stop).await;
 }
 
 async fn connection(

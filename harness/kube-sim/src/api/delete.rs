@@ -87,12 +87,18 @@ impl Api {
         options: &DeleteOptions,
     ) -> Result<Value, Status> {
         let live = Self::live(txn, target)?;
-        check_preconditions(target.kind, &live, options)?;
-        let mut object = live.clone();
-        apply_propagation(&mut object, options.propagation);
-        self.mark(target.kind, &mut object, options.grace);
+        let object = self.ending(target.kind, &live, options)?;
         let changed = object != live;
         Ok(if changed { Self::put(txn, target.kind, &target.key(), object) } else { live })
+    }
+
+    /// What becomes of `live` when it is deleted.
+    fn ending(&self, kind: &Kind, live: &Value, options: &DeleteOptions) -> Result<Value, Status> {
+        check_preconditions(kind, live, options)?;
+        let mut object = live.clone();
+        apply_propagation(&mut object, options.propagation);
+        self.mark(kind, &mut object, options.grace);
+        Ok(object)
     }
 
     fn delete_in(
@@ -106,10 +112,7 @@ impl Api {
         if kind.is("", "Namespace") && ["default", "kube-public", "kube-system"].contains(&target.name) {
             return Err(Status::refused(kind, target.name, "this namespace may not be deleted"));
         }
-        check_preconditions(kind, &live, options)?;
-        let mut object = live.clone();
-        apply_propagation(&mut object, options.propagation);
-        self.mark(kind, &mut object, options.grace);
+        let mut object = self.ending(kind, &live, options)?;
         if kind.table() == DEFINITIONS {
             admission::on_definition_delete(self, &live, &mut object);
         }

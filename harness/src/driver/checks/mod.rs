@@ -18,6 +18,7 @@ use self::log::{Outcome, Results};
 use super::agents::name_of;
 use super::helm::{self, Release, Status};
 use super::settings::AgentProxy;
+use super::wait::items;
 use super::{Code, Driver, DriverError, Stage, StageState};
 
 const REGISTRY: &str = "mcr.microsoft.com";
@@ -168,7 +169,7 @@ impl Driver {
         let path =
             format!("/api/v1/namespaces/{RELEASE_NAMESPACE}/pods?labelSelector=job-name%3D{CHECKS_JOB}");
         let list = self.cluster.get(&path).await.map_err(|error| unreadable(&path, &error))?;
-        Ok(list.get("items").and_then(Value::as_array).cloned().unwrap_or_default())
+        Ok(items(&list).to_vec())
     }
 
     /// What the cluster says about the Job's pods: a line for each of them, and for each of the last warnings.
@@ -177,8 +178,7 @@ impl Driver {
         let pods = self.pods_of_job().await.unwrap_or_default();
         let path = format!("/api/v1/namespaces/{RELEASE_NAMESPACE}/events?fieldSelector=type%3DWarning");
         let events = self.cluster.get(&path).await.unwrap_or_default();
-        let events = events["items"].as_array().map(Vec::as_slice).unwrap_or_default();
-        pods::tell(&pods, events)
+        pods::tell(&pods, items(&events))
     }
 
     /// The log of the Job's newest pod.

@@ -2,17 +2,17 @@
 
 use serde_json::Value;
 
+use super::super::wait::text;
+
 /// How many warnings are told.
 const WARNINGS: usize = 3;
 
 /// A line for each pod of the Job, and for each of the last warnings.
 pub(super) fn tell(pods: &[Value], events: &[Value]) -> String {
-    let text =
-        |value: &Value, at: &str| value.pointer(at).and_then(Value::as_str).unwrap_or_default().to_owned();
     let none = pods.is_empty().then(|| "the Job has no pod".to_owned());
     let pods = pods.iter().map(|pod| {
         let waiting = text(pod, "/status/containerStatuses/0/state/waiting/reason");
-        let waiting = if waiting.is_empty() { waiting } else { format!(", {waiting}") };
+        let waiting = if waiting.is_empty() { String::new() } else { format!(", {waiting}") };
         format!("pod {}: {}{waiting}", text(pod, "/metadata/name"), text(pod, "/status/phase"))
     });
     let skipped = events.len().saturating_sub(WARNINGS);

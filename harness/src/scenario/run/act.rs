@@ -13,6 +13,7 @@ use super::super::step::{ArmCall, Group, Offboard, Onboard, Provider, Register, 
 use super::kubeconfig::kubeconfig;
 use super::outcome::Outcome;
 use super::reference::Reference;
+use super::registration;
 use super::theatre::Theatre;
 use crate::driver::{Azure, AzureError, OffboardOptions, OnboardOptions};
 
@@ -41,14 +42,6 @@ pub(super) async fn perform(theatre: &Theatre, step: &Step) -> Outcome {
 }
 
 async fn action(theatre: &Theatre, step: &Step) -> Outcome {
-    let net = match theatre.net(step.environment.as_ref()) {
-        Ok(net) => net,
-        Err(reason) => return Outcome::failed(2, reason),
-    };
-    let azure = match theatre.azure(&net, step.who.as_ref()) {
-        Ok(azure) => azure,
-        Err(reason) => return Outcome::failed(2, reason),
-    };
     if let Some(clients) = &theatre.clients {
         if let Some(outcome) = Box::pin(super::shell::perform(theatre, clients, step)).await {
             return outcome;
@@ -59,6 +52,14 @@ async fn action(theatre: &Theatre, step: &Step) -> Outcome {
             return outcome;
         }
     }
+    let net = match theatre.net(step.environment.as_ref()) {
+        Ok(net) => net,
+        Err(reason) => return Outcome::failed(2, reason),
+    };
+    let azure = match theatre.azure(&net, step.who.as_ref()) {
+        Ok(azure) => azure,
+        Err(reason) => return Outcome::failed(2, reason),
+    };
     let done = match step {
         Step { register: Some(register), .. } => return registering(theatre, &azure, register).await,
         Step { onboard: Some(onboard), .. } => return connect(theatre, &net, azure, onboard).await,
@@ -107,32 +108,11 @@ async fn registering(theatre: &Theatre, azure: &Azure, register: &Register) -> O
             }
         }
     }
-    let Some(Span(limit)) = register.within else { return Outcome::done() };
-    let deadline = later(theatre.clock.now(), limit);
-    let mut in_row = 0;
-    loop {
-        let mut open = Vec::new();
-        for namespace in &register.namespaces {
-            match azure.provider(namespace).await {
-                Ok(provider) => {
-                    let state = provider["registrationState"].as_str().unwrap_or("unknown").to_owned();
-                    if state != "Registered" {
-                        open.push(format!("{namespace} is {state}"));
-                    }
-                }
-                Err(error) => return Outcome::azure(&error),
-            }
-        }
-        in_row = if open.is_empty() { in_row + 1 } else { 0 };
-        if in_row >= register.consecutive.max(1) {
-            return Outcome::done();
-        }
-        if theatre.clock.now() >= deadline {
-            let what = if open.is_empty() { "the answers disagree".into() } else { open.join(", ") };
-            return Outcome::failed(1, format!("after {}: {what}", crate::span::format(limit)));
-        }
-        azure.registration_pause().await;
-    }
+    let look = async |namespace: &str| {
+        let provider = azure.provider(namespace).await.map_err(|error| Outcome::azure(&error))?;
+        Ok(provider["registrationState"].as_str().unwrap_or("unknown").to_owned())
+    };
+    registration::watch(&theatre.clock, register, look, async |_| azure.registration_pause().await).await
 }
 
 async fn connect(theatre: &Theatre, net: &Net, azure: Azure, onboard: &Onboard) -> Outcome {

@@ -6,12 +6,11 @@ use sim_core::net::{Net, ProxyRules, roots_from_pem};
 
 use super::super::model::NetworkSpec;
 use super::super::step::Environment;
-use crate::state::ProxyPlace;
+use crate::state::{CLUSTER_PROXY, ProxyPlace, WORKSTATION_PROXY};
 use crate::world::{Proxies, World};
 
 /// What the journal and fault rules call the two, and what texts of a scenario do.
-const NAMES: [(&str, &str); 2] =
-    [("workstation-proxy", "workstationProxy"), ("cluster-proxy", "clusterProxy")];
+const NAMES: [(&str, &str); 2] = [(WORKSTATION_PROXY, "workstationProxy"), (CLUSTER_PROXY, "clusterProxy")];
 
 /// What clients reach without a proxy: the cluster, which is on this machine.
 const DIRECT: &str = "localhost,127.0.0.1";
@@ -49,7 +48,7 @@ impl Customer {
             if let Some(https) = place.https {
                 places.push((format!("{{{named}Tls}}"), https.to_string()));
             }
-            if *named == "workstationProxy" {
+            if place.name == WORKSTATION_PROXY {
                 workstation = Some(format!("http://{}", place.http));
                 trusted = Some(format!("{}\n{pem}", world.authority().pem()));
             }
@@ -68,6 +67,9 @@ impl Customer {
         let proxy = said.or_else(|| self.workstation.clone()).filter(|proxy| !proxy.is_empty());
         let direct = environment.and_then(|it| it.no_proxy.as_deref());
         let trusts = environment.is_some_and(|it| it.trust_proxy);
+        if proxy.is_none() && !trusts {
+            return Ok(base.clone());
+        }
         let mut builder = base.to_builder();
         if let Some(proxy) = &proxy {
             let direct = direct.map_or_else(|| DIRECT.to_owned(), |direct| format!("{DIRECT},{direct}"));

@@ -1,24 +1,13 @@
 //! What a step's environment means to real programs: variables.
 
-use std::path::PathBuf;
-
 use super::super::step::Environment;
 use super::clients::Clients;
 use super::theatre::Theatre;
+use crate::client_env::TRUSTED_BUNDLE;
+use crate::state::WORKSTATION_PROXY;
 
-/// The name of the workstation's proxy in the world's files.
-const WORKSTATION: &str = "workstation-proxy";
-
-/// Variables that name a proxy, and those that name what is trusted.
+/// Variables that name a proxy.
 const PROXY: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"];
-const TRUST: [&str; 6] = [
-    "REQUESTS_CA_BUNDLE",
-    "SSL_CERT_FILE",
-    "CURL_CA_BUNDLE",
-    "GIT_SSL_CAINFO",
-    "PIP_CERT",
-    "CARGO_HTTP_CAINFO",
-];
 
 /// What is set over the common variables. Without a proxy a program still asks the gateway, which stands for the Internet.
 pub(super) fn variables(
@@ -35,8 +24,8 @@ pub(super) fn variables(
         set.extend(PROXY.map(|name| (name, place.clone())));
     }
     if environment.trust_proxy && facts.workstation_proxy().is_some() {
-        let bundle: PathBuf = facts.proxy_bundle(WORKSTATION);
-        set.extend(TRUST.map(|name| (name, bundle.display().to_string())));
+        let bundle = facts.proxy_bundle(WORKSTATION_PROXY);
+        set.extend(TRUSTED_BUNDLE.map(|name| (name, bundle.display().to_string())));
     }
     set
 }

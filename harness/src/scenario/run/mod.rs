@@ -18,6 +18,7 @@ mod kubeconfig;
 mod outcome;
 mod program;
 mod reference;
+mod registration;
 mod shell;
 mod theatre;
 mod tools;
@@ -179,10 +180,10 @@ async fn play(scenario: &Scenario, options: &RunOptions) -> Report {
     }
     let events = theatre.world.journal().read(&Filter::default());
     let whole = report.acts.iter().all(|act| !act.is_unmet());
-    if whole {
-        report.unmet = unfired(scenario, theatre.clients.is_some(), &events);
-    }
     report.fired = fired(scenario, &events);
+    if whole {
+        report.unmet = unfired(scenario, theatre.clients.is_some(), &report.fired);
+    }
     report.virtual_time = span_between(begun, theatre.clock.now());
     report.journal = canonical::text(&events);
     report.events = events;
@@ -247,14 +248,14 @@ fn fired(scenario: &Scenario, events: &[Event]) -> Vec<(String, u64)> {
 }
 
 /// A rule that never struck is not why the scenario failed. How often it strikes real programs is their affair.
-fn unfired(scenario: &Scenario, programs: bool, events: &[Event]) -> Vec<String> {
+fn unfired(scenario: &Scenario, programs: bool, fired: &[(String, u64)]) -> Vec<String> {
     let mut unmet = Vec::new();
-    for (id, count) in fired(scenario, events) {
-        match scenario.expect.fired.get(&id) {
-            Some(wanted) if *wanted != count && !(programs && *wanted > 0 && count > 0) => {
+    for (id, count) in fired {
+        match scenario.expect.fired.get(id) {
+            Some(wanted) if wanted != count && !(programs && *wanted > 0 && *count > 0) => {
                 unmet.push(format!("rule '{id}' fired {count} times, not {wanted}"));
             }
-            None if count == 0 => unmet.push(format!("rule '{id}' never fired: it is not the cause")),
+            None if *count == 0 => unmet.push(format!("rule '{id}' never fired: it is not the cause")),
             _ => {}
         }
     }

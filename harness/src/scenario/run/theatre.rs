@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_agent_sim::kube_client::from_kubeconfig;
 use mock_arm::profile::{Principal, Profile, RoleGrant};
 use serde_json::Value;
-use sim_core::clock::{Clock, Mode};
+use sim_core::clock::Clock;
 use sim_core::faults::{Effect, Hook, Matcher, Rule};
 use sim_core::keys::KeySource;
 use sim_core::net::Net;
@@ -18,12 +18,10 @@ use super::super::step::{Environment, Who};
 use super::RunOptions;
 use super::clients::{Clients, Place};
 use super::customer::{self, Customer};
-use crate::clusters::RealOptions;
-use crate::driver::{Azure, Cluster, Driver, Event, KEY_LABEL, Pace, StageState};
-use crate::images::Agents;
-use crate::lab;
+use crate::driver::{Azure, Cluster, Driver, Event, Pace, StageState};
+use crate::lab::{self, LabOptions};
 use crate::state::WorldName;
-use crate::world::{Backend, Listen, World, WorldConfig, prepared};
+use crate::world::{World, prepared};
 
 /// The principal by which expectations are looked up. It may do everything and never goes wrong.
 pub(super) const OBSERVER: &str = "dryarc-observer";
@@ -69,26 +67,17 @@ impl Theatre {
         } else {
             Some(Place::take(folder.path(), &name).await.map_err(|error| unusable(&error))?)
         };
-        let mut config = WorldConfig {
-            name,
-            mode: Mode::Instant,
-            seed,
+        let lab = LabOptions {
+            seed: seed.value(),
             cloud: cloud(scenario),
-            allow: Vec::new(),
-            names: Vec::new(),
-            upstream: None,
-            onboarding_keys: vec![KEY_LABEL.into()],
-            listen: Listen::default(),
-            proxies: customer::wanted(&scenario.network),
-            backend: Backend::Embedded,
-            real: RealOptions::default(),
-            outer: crate::client_env::OuterEnv::default(),
-            dir: place.as_ref().map_or(folder.path(), Place::dir).into(),
-            agents: Agents::Tasks,
+            registered: scenario.world.registered,
+            start: scenario.world.start,
             nodes: scenario.world.nodes.clone(),
-            start: Some(scenario.world.start),
+            proxies: customer::wanted(&scenario.network),
             keys: keys.clone(),
         };
+        let dir = place.as_ref().map_or(folder.path(), Place::dir).into();
+        let mut config = lab::config(lab, name, dir);
         if place.is_some() {
             prepared(&mut config, &options.outer);
         }
@@ -146,17 +135,17 @@ impl Theatre {
         self.customer.placed(text)
     }
 
+    /// The service principal that somebody is; the first one when nobody is named.
+    pub(super) fn principal(&self, who: Option<&Who>) -> Result<&Principal, String> {
+        let name = who.and_then(|who| who.principal.as_deref());
+        let mut all = self.profile.principals.iter();
+        let found = all.find(|one| name.is_none_or(|name| one.name == name));
+        found.ok_or_else(|| format!("the world has no service principal '{}'", name.unwrap_or_default()))
+    }
+
     /// Azure, as somebody sees it.
     pub(super) fn azure(&self, net: &Net, who: Option<&Who>) -> Result<Azure, String> {
-        let named = who.and_then(|who| who.principal.as_deref());
-        let principal = match named {
-            None => self.profile.principals.first(),
-            Some(name) => {
-                let found = self.profile.principals.iter().find(|one| one.name == name);
-                Some(found.ok_or_else(|| format!("the world has no service principal '{name}'"))?)
-            }
-        };
-        let mut credentials = lab::credentials(&self.profile, principal);
+        let mut credentials = lab::credentials(&self.profile, Some(self.principal(who)?));
         if let Some(who) = who {
             credentials.client_secret = who.secret.clone().unwrap_or(credentials.client_secret);
             credentials.tenant = who.tenant.clone().unwrap_or(credentials.tenant);
@@ -217,9 +206,6 @@ impl Theatre {
 
 fn cloud(scenario: &Scenario) -> Profile {
     let mut cloud = scenario.world.cloud.clone();
-    if scenario.world.registered {
-        lab::registered(&mut cloud);
-    }
     if cloud.principals.is_empty() {
         cloud.principals.push(Principal::default());
     }

@@ -38,7 +38,7 @@ pub use self::connector::{Connector, NetStream};
 pub use self::dial::{Io, Stream};
 pub use self::error::{NetError, chain};
 pub use self::proxy::{Proxy, ProxyRules, ProxyScheme};
-pub use self::serve::{accept, splice};
+pub use self::serve::{accept, splice, stopped};
 pub use self::websocket::WebSocket;
 
 /// One client's view of the network. Cheap to clone.

@@ -47,7 +47,7 @@ pub async fn accept<F>(
 }
 
 /// Waits until the word comes, or cannot come any more.
-async fn stopped(stop: &mut watch::Receiver<bool>) {
+pub async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 

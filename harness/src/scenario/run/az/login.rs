@@ -16,15 +16,7 @@ const COMMON: [&str; 2] = ["config", "clouds.config"];
 /// then, as it is for users.
 pub(super) async fn sign_in(az: &mut Az<'_>, who: &Who) -> Result<(), Outcome> {
     let theatre = az.theatre;
-    let principals = &theatre.profile.principals;
-    let principal = match &who.principal {
-        None => principals.first(),
-        Some(name) => principals.iter().find(|one| one.name == *name),
-    };
-    let Some(principal) = principal else {
-        let name = who.principal.as_deref().unwrap_or_default();
-        return Err(Outcome::failed(2, format!("the world has no service principal '{name}'")));
-    };
+    let principal = theatre.principal(Some(who)).map_err(|reason| Outcome::failed(2, reason))?;
     let Principal { client_id, secret, .. } = principal;
     let folder = az.clients.dir().join("logins").join(client_id.to_string());
     prepare(&az.clients.facts().azure_config(), &folder).map_err(|reason| Outcome::failed(2, reason))?;
