@@ -61,6 +61,8 @@ const CASES: &[(&str, &[(&str, &str)])] = &[
             ("systemDefaultValues.logcollector.enabled", "true"),
             ("systemDefaultValues.azureArcAgents.autoUpdate", "False"),
             ("systemDefaultValues.fluent-bit.containerLogPath", "/var/log/pods"),
+            ("systemDefaultValues.readinessProbe.initialDelaySeconds", "0"),
+            ("systemDefaultValues.readinessProbe.periodSeconds", "1"),
             ("global.enableOidcIssuer", "true"),
         ],
     ),

@@ -26,7 +26,7 @@ pub use checks::{
 };
 pub use release::{CHART, RELEASE, RELEASE_NAMESPACE, owned, owned_by, template_of};
 pub use secrets::onboarding as onboarding_secret;
-pub use settings::{AgentSettings, Guard, Overrides, ProxySettings};
+pub use settings::{AgentSettings, Guard, Overrides, ProxySettings, ReadinessProbe};
 pub use values::{Values, ValuesError, set};
 
 use crate::config::NAMESPACE;

@@ -56,6 +56,21 @@ pub struct Guard {
     pub skip_authz_check: String,
 }
 
+/// How often a kubelet asks the agents that have a readiness probe. A kubelet of a real cluster counts wall time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadinessProbe {
+    /// Seconds from the container's start to the first question.
+    pub initial_delay_seconds: u32,
+    /// Seconds between two questions; at least 1.
+    pub period_seconds: u32,
+}
+
+impl Default for ReadinessProbe {
+    fn default() -> Self {
+        Self { initial_delay_seconds: 10, period_seconds: 15 }
+    }
+}
+
 /// Everything that the agents' objects depend on; what the chart calls values. Its `Debug` shows no key.
 #[derive(Clone)]
 pub struct AgentSettings {
@@ -103,6 +118,8 @@ pub struct AgentSettings {
     pub cluster_connect: bool,
     /// `systemDefaultValues.clusterMetadataOperator.resyncAfter`, seconds.
     pub resync_after_seconds: String,
+    /// `systemDefaultValues.readinessProbe`.
+    pub probe: ReadinessProbe,
     /// `systemDefaultValues.fluent-bit.containerLogPath`.
     pub container_log_path: String,
     /// `global.enableOidcIssuer`.
@@ -146,6 +163,7 @@ impl AgentSettings {
             active_directory_endpoint: "https://login.microsoftonline.com".into(),
             cluster_connect: true,
             resync_after_seconds: "300".into(),
+            probe: ReadinessProbe::default(),
             container_log_path: "/var/lib/docker/containers".into(),
             oidc_issuer: false,
             custom_locations: None,

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::settings::{AgentSettings, Guard, Overrides, ProxySettings};
+use super::settings::{AgentSettings, Guard, Overrides, ProxySettings, ReadinessProbe};
 
 /// The chart's own values.
 const DEFAULTS: &str = include_str!("../../../fixtures/charts/azure-arc-k8sagents/values.yaml");
@@ -150,6 +150,7 @@ impl Values {
         settings.active_directory_endpoint = system("activeDirectoryEndpoint");
         settings.cluster_connect = self.is_true("systemDefaultValues.clusterconnect-agent.enabled");
         settings.resync_after_seconds = system("clusterMetadataOperator.resyncAfter");
+        settings.probe = self.probe();
         settings.container_log_path = system("fluent-bit.containerLogPath");
         settings.oidc_issuer = self.is_true("global.enableOidcIssuer");
         settings.custom_locations = self
@@ -163,6 +164,17 @@ impl Values {
         settings.extension_events = self.is_true("systemDefaultValues.extensionEventsCollector.enabled");
         settings.log_collector = self.is_true("systemDefaultValues.logcollector.enabled");
         Ok(settings)
+    }
+
+    fn probe(&self) -> ReadinessProbe {
+        let own = ReadinessProbe::default();
+        let seconds = |name: &str, own| {
+            self.text(&format!("systemDefaultValues.readinessProbe.{name}")).parse().unwrap_or(own)
+        };
+        ReadinessProbe {
+            initial_delay_seconds: seconds("initialDelaySeconds", own.initial_delay_seconds),
+            period_seconds: seconds("periodSeconds", own.period_seconds).max(1),
+        }
     }
 
     fn proxy(&self) -> ProxySettings {

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
+use arc_agent_sim::manifests::ReadinessProbe;
 use sim_core::keys;
 use tokio::sync::watch;
 
-use super::{StartError, World, WorldConfig, reached};
+use super::{Backend, StartError, World, WorldConfig, reached};
 use crate::client_env::{self, Material, OuterEnv};
 use crate::control::{ClusterStatus, ControlConfig, ControlServer, Status};
 use crate::state::{Claim, FORMAT, Facts, ProcessId, StateError, WorldRecord};
@@ -52,6 +54,24 @@ pub fn prepared(config: &mut WorldConfig, outer: &OuterEnv) {
         // A program of this name is the proxy.
         config.cloud.release.connect_proxy = std::env::current_exe().ok();
     }
+    if config.backend != Backend::Embedded {
+        let speed = config.mode.speed().unwrap_or(f64::INFINITY);
+        for (name, seconds) in probes(speed) {
+            config.cloud.release.values.entry(name.to_owned()).or_insert(seconds.to_string());
+        }
+    }
+}
+
+/// The agents' readiness probes for a kubelet that counts wall time in a world that is `speed` times as fast: what is 10 and
+/// 15 seconds of the world's time, in whole seconds and at least one between two questions.
+fn probes(speed: f64) -> impl Iterator<Item = (&'static str, u64)> {
+    let own = ReadinessProbe::default();
+    let shorter = |seconds: u32| Duration::from_secs_f64(f64::from(seconds) / speed.max(1.0)).as_secs();
+    let values = [
+        ("systemDefaultValues.readinessProbe.initialDelaySeconds", shorter(own.initial_delay_seconds)),
+        ("systemDefaultValues.readinessProbe.periodSeconds", shorter(own.period_seconds).max(1)),
+    ];
+    values.into_iter().filter(move |_| speed > 1.0)
 }
 
 impl Reception {
@@ -195,4 +215,19 @@ async fn prepare(world: &World, facts: &Facts, outer: OuterEnv) -> Result<(), Ho
         reason: error.to_string(),
     };
     Ok(written.map_err(unfinished)??)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn probes_are_as_fast_as_the_world_but_for_whole_seconds() {
+        let seconds = |speed| probes(speed).map(|(_, seconds)| seconds).collect::<Vec<_>>();
+        assert_eq!(seconds(60.0), [0, 1]);
+        assert_eq!(seconds(f64::INFINITY), [0, 1]);
+        assert_eq!(seconds(5.0), [2, 3]);
+        assert_eq!(seconds(1.0), [0; 0], "the chart's own");
+        assert_eq!(seconds(1e-300), [0; 0], "the chart's own");
+    }
 }

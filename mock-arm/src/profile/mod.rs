@@ -63,6 +63,9 @@ pub struct Release {
     pub registry_path: String,
     /// Further versions that the registry has.
     pub versions: Vec<String>,
+    /// Further values of the agents' chart, by name (`systemDefaultValues.…`), which the data plane hands out beside those that
+    /// follow from the connected cluster.
+    pub values: BTreeMap<String, String>,
     /// Program that the registry serves as the helm client; none means that it has no helm client.
     pub helm_client: Option<PathBuf>,
     /// Program that the registry serves as the cluster connect proxy; none means that it has none.
@@ -75,6 +78,7 @@ impl Default for Release {
             agent_version: "1.37.2".into(),
             registry_path: "azurearck8s/batch1/stable/azure-arc-k8sagents".into(),
             versions: ["1.36.1", "1.35.3", "1.34.2", "1.33.0"].map(String::from).into(),
+            values: BTreeMap::new(),
             helm_client: None,
             connect_proxy: None,
         }

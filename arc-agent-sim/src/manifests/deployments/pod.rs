@@ -57,8 +57,8 @@ fn own_container(settings: &AgentSettings, agent: &Agent) -> Value {
     if let Some((path, port)) = agent.readiness {
         container["readinessProbe"] = json!({
             "httpGet": { "path": path, "port": port, "scheme": "HTTP" },
-            "initialDelaySeconds": 10,
-            "periodSeconds": 15,
+            "initialDelaySeconds": settings.probe.initial_delay_seconds,
+            "periodSeconds": settings.probe.period_seconds,
         });
     }
     container

@@ -111,6 +111,7 @@ fn values(world: &World, body: &[u8]) -> Result<IndexMap<String, String>, Surfac
     for feature in features.into_iter().flatten() {
         add_feature(&mut values, feature);
     }
+    values.extend(world.profile.release.values.clone());
     Ok(values)
 }
 
