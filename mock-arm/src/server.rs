@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::front::{self, Front, listener};
+use crate::front::{Front, listener};
 use crate::lro;
 use crate::profile::Profile;
 use crate::providers::Registry;
@@ -101,9 +101,9 @@ impl Cloud {
         let world = World::new(Parts { clock, seed, journal, faults, keys, authority, profile });
         world.tokens.prefetch();
         let registry = Registry::default();
-        let router = front::router(Arc::new(Front::new(world.clone(), registry.clone())));
+        let front = Arc::new(Front::new(world.clone(), registry.clone()));
         let (stop, stopped) = watch::channel(false);
-        let server = tokio::spawn(listener::serve(socket, tls, router, world.clock.clone(), stopped));
+        let server = tokio::spawn(listener::serve(socket, tls, front, world.clock.clone(), stopped));
         let driver = tokio::spawn(drive(world.clone(), registry.clone()));
         Ok(Self { addr, world, registry, stop, server: Some(server), driver })
     }

@@ -15,11 +15,10 @@
 //! 13. faults `after` (the write stands, the answer suffers)
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody as _};
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
 use futures::FutureExt as _;
@@ -50,8 +49,8 @@ use crate::surfaces::{self, Surface, SurfaceReply, SurfaceRequest};
 const BODY_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Answers one request.
-pub(super) async fn serve(State(front): State<Arc<Front>>, request: Request) -> Response {
-    match AssertUnwindSafe(exchange(&front, request)).catch_unwind().await {
+pub(super) async fn serve(front: &Front, request: Request) -> Response {
+    match AssertUnwindSafe(exchange(front, request)).catch_unwind().await {
         Ok(response) => response,
         Err(_) => {
             tracing::error!("a request made the simulated cloud panic; this is a bug in dryarc");

@@ -17,7 +17,6 @@ use bytes::Bytes;
 use http::Request;
 use serde_json::{Value, json};
 use sim_core::journal::Filter;
-use tower::ServiceExt as _;
 
 const GROUP: &str = "/subscriptions/{s}/resourcegroups/g?api-version=2024-11-01";
 const CLUSTER: &str = "/subscriptions/{s}/resourceGroups/g/providers/Microsoft.Kubernetes/connectedClusters/c?api-version=2024-01-01";
@@ -27,7 +26,7 @@ async fn raw(client: &Client, method: &str, host: &str, target: &str, body: Vec<
     let target = target.replace("{s}", &subscription);
     let request = Request::builder().method(method).uri(target).header("host", host);
     let request = request.header("content-type", "application/json").body(Body::from(body)).unwrap();
-    client.router.clone().oneshot(request).await.unwrap()
+    client.front.answer(request).await
 }
 
 #[tokio::test(start_paused = true)]
@@ -38,8 +37,7 @@ async fn a_body_that_comes_too_slowly_is_given_up_with_the_reason() {
     let endless = futures::StreamExt::chain(begun, futures::stream::pending());
     let url = GROUP.replace("{s}", &client.world.profile.subscriptions[0].id.to_string());
     let request = Request::builder().method("PUT").uri(url).header("host", "management.azure.com");
-    let response =
-        client.router.clone().oneshot(request.body(Body::from_stream(endless)).unwrap()).await.unwrap();
+    let response = client.front.answer(request.body(Body::from_stream(endless)).unwrap()).await;
     assert_eq!(response.status(), 400);
     assert_eq!(client.world.ledger.revision(), before);
 }
@@ -134,7 +132,7 @@ async fn tokens_that_are_not_good_are_refused_by_what_is_wrong_with_them() {
         let request = Request::get("/subscriptions?api-version=2022-12-01")
             .header("host", "management.azure.com")
             .header("authorization", header);
-        client.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
+        client.front.answer(request.body(Body::empty()).unwrap()).await
     };
     assert_eq!(ask(format!("Bearer {good}").parse().unwrap()).await.status(), 200);
     for (token, expected) in cases {

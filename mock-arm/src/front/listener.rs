@@ -3,12 +3,10 @@
 //!
 //! Handshakes run beside the accept loop, so that a client that never finishes one keeps nobody waiting.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::{Body, HttpBody as _};
 use axum::response::Response;
 use http::Request;
@@ -25,8 +23,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
-use tower::Service as _;
 
+use super::Front;
 use super::faults::Cut;
 
 /// How long a handshake may take, in wall time.
@@ -80,6 +78,11 @@ impl Drop for Underway {
     }
 }
 
+/// What a client sends. Most send nothing, which costs nothing then.
+fn body(incoming: Incoming) -> Body {
+    if incoming.is_end_stream() { Body::empty() } else { Body::new(incoming) }
+}
+
 /// Keeps a request under way until its body is sent, if that takes more than a moment.
 fn hold(response: Response, underway: Underway) -> Response {
     if response.body().size_hint().exact().is_some_and(|size| size <= AT_ONCE) {
@@ -111,11 +114,11 @@ async fn idle(clock: &Clock, traffic: &Traffic) {
 #[error("cut by a fault rule")]
 struct Severed;
 
-/// Serves `router` on `listener` until `stop` says so; then waits a moment for what is under way.
+/// Serves `front` on `listener` until `stop` says so; then waits a moment for what is under way.
 pub async fn serve(
     listener: TcpListener,
     tls: Arc<ServerConfig>,
-    router: Router,
+    front: Arc<Front>,
     clock: Clock,
     mut stop: watch::Receiver<bool>,
 ) {
@@ -130,8 +133,8 @@ pub async fn serve(
         };
         match accepted {
             Ok((socket, _)) => {
-                let (acceptor, router) = (acceptor.clone(), router.clone());
-                connections.spawn(connection(socket, acceptor, router, clock.clone(), stop.clone()));
+                let (acceptor, front) = (acceptor.clone(), front.clone());
+                connections.spawn(connection(socket, acceptor, front, clock.clone(), stop.clone()));
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -148,7 +151,7 @@ pub async fn serve(
 async fn connection(
     socket: TcpStream,
     acceptor: TlsAcceptor,
-    router: Router,
+    front: Arc<Front>,
     clock: Clock,
     stop: watch::Receiver<bool>,
 ) {
@@ -156,7 +159,7 @@ async fn connection(
     let mut first = [0];
     match clock.wall_timeout(HANDSHAKE, socket.peek(&mut first)).await {
         Ok(Ok(1..)) if first != [HANDSHAKE_RECORD] => {
-            return exchange(socket, true, router, clock, stop).await;
+            return exchange(socket, true, front, clock, stop).await;
         }
         Ok(Ok(1..)) => {}
         _ => return tracing::debug!("nothing came over a connection"),
@@ -166,24 +169,24 @@ async fn connection(
         Ok(Err(error)) => return tracing::debug!(%error, "TLS handshake failed"),
         Err(_) => return tracing::debug!("TLS handshake timed out"),
     };
-    exchange(stream, false, router, clock, stop).await;
+    exchange(stream, false, front, clock, stop).await;
 }
 
 /// Serves the requests of one connection.
-async fn exchange<S>(stream: S, plain: bool, router: Router, clock: Clock, mut stop: watch::Receiver<bool>)
+async fn exchange<S>(stream: S, plain: bool, front: Arc<Front>, clock: Clock, mut stop: watch::Receiver<bool>)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let traffic = Arc::new(Traffic::default());
     let requests = traffic.clone();
-    let service = service_fn(move |mut request: Request<Incoming>| {
+    let service = service_fn(move |request: Request<Incoming>| {
+        let mut request = request.map(body);
         if plain {
             request.extensions_mut().insert(Plain);
         }
-        let mut router = router.clone();
-        let underway = requests.begin();
+        let (front, underway) = (front.clone(), requests.begin());
         async move {
-            let response = router.call(request).await.map_err(|never: Infallible| match never {})?;
+            let response = front.answer(request).await;
             if response.extensions().get::<Cut>().is_some() {
                 Err(Severed)
             } else {

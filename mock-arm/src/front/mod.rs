@@ -22,7 +22,9 @@ mod throttle;
 
 use std::sync::Arc;
 
-use axum::Router;
+use axum::body::Body;
+use axum::response::Response;
+use http::Request;
 use sim_core::seed::Stream;
 
 use crate::providers::Registry;
@@ -49,12 +51,12 @@ impl Front {
         Self { world, registry, ids, stamp: ids::Stamp::default(), throttle, relay }
     }
 
+    /// Answers one request: every path and method goes through the chain. It never fails, and a panic becomes an answer.
+    pub async fn answer(&self, request: Request<Body>) -> Response {
+        chain::serve(self, request).await
+    }
+
     fn stamp(&self, wall: jiff::Timestamp) -> Arc<str> {
         self.stamp.of(wall)
     }
-}
-
-/// The front as a service: every path and method goes through the chain.
-pub fn router(front: Arc<Front>) -> Router {
-    Router::new().fallback(chain::serve).with_state(front)
 }

@@ -2,23 +2,21 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use sim_core::journal::{Event, Filter};
-use tower::ServiceExt as _;
 
+use super::Front;
 use super::faults::Cut;
-use super::{Front, router};
 use crate::profile::{Authentication, Bucket, Profile, Throttling};
 use crate::providers::Registry;
 use crate::world::World;
 
 pub(super) struct Client {
     pub(super) world: World,
-    pub(super) router: Router,
+    pub(super) front: Arc<Front>,
 }
 
 impl Client {
@@ -29,7 +27,7 @@ impl Client {
     pub(super) fn with(profile: Profile) -> Self {
         let world = World::for_tests(profile);
         let front = Front::new(world.clone(), Registry::default());
-        Self { router: router(Arc::new(front)), world }
+        Self { front: Arc::new(front), world }
     }
 
     pub(super) fn open() -> Self {
@@ -46,7 +44,7 @@ impl Client {
             .header("x-ms-return-client-request-id", "true")
             .body(body.into())
             .unwrap();
-        self.router.clone().oneshot(request).await.unwrap()
+        self.front.answer(request).await
     }
 
     pub(super) async fn group(&self) -> Response<axum::body::Body> {
@@ -110,7 +108,7 @@ async fn callers_without_a_good_token_are_told_where_to_get_one() {
         .header("authorization", "Bearer nonsense")
         .body(Body::empty())
         .unwrap();
-    let response = client.router.clone().oneshot(request).await.unwrap();
+    let response = client.front.answer(request).await;
     assert_eq!(code(response).await, (401, "InvalidAuthenticationToken".into()));
 }
 
@@ -146,7 +144,7 @@ async fn bodies_of_other_kinds_are_refused() {
             .header("content-type", "text/plain; charset=utf-8")
             .body(Body::from("location=eastus"))
             .unwrap();
-    let response = client.router.clone().oneshot(request).await.unwrap();
+    let response = client.front.answer(request).await;
     assert_eq!(code(response).await, (415, "UnsupportedMediaType".into()));
 }
 

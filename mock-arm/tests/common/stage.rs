@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use http::Request;
 use http_body_util::BodyExt as _;
 use mock_arm::World;
-use mock_arm::front::{Front, router};
+use mock_arm::front::Front;
 use mock_arm::profile::{Authentication, Profile};
 use mock_arm::providers::Registry;
 use mock_arm::world::Parts;
@@ -19,7 +18,6 @@ use sim_core::journal::Journal;
 use sim_core::keys::KeySource;
 use sim_core::pki::Authority;
 use sim_core::seed::Seed;
-use tower::ServiceExt as _;
 
 /// The subscription that stands in paths and bodies; the cloud's own takes its place.
 pub(crate) const SUBSCRIPTION: &str = "00000000-0000-0000-0000-000000000000";
@@ -44,7 +42,7 @@ pub(crate) struct Answer {
 pub(crate) struct Stage {
     pub(crate) world: World,
     registry: Registry,
-    router: Router,
+    front: Front,
 }
 
 impl Stage {
@@ -64,8 +62,8 @@ impl Stage {
             profile,
         });
         let registry = Registry::default();
-        let router = router(Arc::new(Front::new(world.clone(), registry.clone())));
-        Self { world, registry, router }
+        let front = Front::new(world.clone(), registry.clone());
+        Self { world, registry, front }
     }
 
     /// The subscription's id here.
@@ -82,7 +80,7 @@ impl Stage {
         }
         let text = body.map(Value::to_string).unwrap_or_default();
         let bytes = text.replace(SUBSCRIPTION, &self.subscription());
-        let response = self.router.clone().oneshot(request.body(Body::from(bytes)).unwrap()).await.unwrap();
+        let response = self.front.answer(request.body(Body::from(bytes)).unwrap()).await;
         let (head, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         let headers = head

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
+use hyper::HeaderMap;
 use hyper::client::conn::http1::SendRequest;
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use sim_core::clock::Clock;
@@ -47,6 +49,8 @@ pub(crate) struct Compared {
     pub(crate) least: f64,
     pub(crate) subject: Served,
     pub(crate) floor: Served,
+    /// The bare handler when it sends the fake cloud's headers too.
+    pub(crate) twin: Served,
 }
 
 /// How the servers' thread is called.
@@ -117,15 +121,22 @@ pub(crate) async fn connect(target: &Target, tls: &Arc<ClientConfig>) -> Result<
     Ok(sender)
 }
 
+async fn exchange(
+    sender: &mut Requests,
+    request: hyper::Request<Full<Bytes>>,
+) -> Result<hyper::Response<Bytes>, String> {
+    sender.ready().await.map_err(|error| error.to_string())?;
+    let (head, body) = sender.send_request(request).await.map_err(|error| error.to_string())?.into_parts();
+    let body = body.collect().await.map_err(|error| error.to_string())?.to_bytes();
+    Ok(hyper::Response::from_parts(head, body))
+}
+
 pub(crate) async fn fetch(
     sender: &mut Requests,
     request: hyper::Request<Full<Bytes>>,
 ) -> Result<(u16, Bytes), String> {
-    sender.ready().await.map_err(|error| error.to_string())?;
-    let response = sender.send_request(request).await.map_err(|error| error.to_string())?;
-    let status = response.status().as_u16();
-    let body = response.into_body().collect().await.map_err(|error| error.to_string())?.to_bytes();
-    Ok((status, body))
+    let answer = exchange(sender, request).await?;
+    Ok((answer.status().as_u16(), answer.into_body()))
 }
 
 fn size(all: &[f64]) -> f64 {
@@ -219,7 +230,15 @@ pub(crate) async fn prepare(
     Ok(prepared)
 }
 
-/// One kind of request beside the bare handler, which answers with the same body.
+/// The headers of an answer that a handler has to give; the server writes the others.
+fn own_headers(mut headers: HeaderMap) -> HeaderMap {
+    for name in [DATE, CONTENT_LENGTH] {
+        headers.remove(name);
+    }
+    headers
+}
+
+/// One kind of request beside the bare handler, which answers with the same body, and then with the same headers too.
 async fn beside(
     (what, least): (&'static str, f64),
     target: Target,
@@ -228,25 +247,31 @@ async fn beside(
     servers: &tokio::runtime::Handle,
 ) -> Result<Compared, String> {
     let mut sender = connect(&target, tls).await?;
-    let (_, body) = fetch(&mut sender, target.request(target.method, &target.path, &target.body)?).await?;
-    let (authority, body) = (authority.clone(), String::from_utf8_lossy(&body).into_owned());
-    let bare = servers
-        .spawn(async move { server::bare(&authority, body).await })
-        .await
-        .map_err(|error| error.to_string())??;
-    let floor = Arc::new(Target { address: bare, ..target.clone() });
-    let subject = Arc::new(target);
-    let (mut subject_sum, mut floor_sum) = (Served::default(), Served::default());
+    let answer = exchange(&mut sender, target.request(target.method, &target.path, &target.body)?).await?;
+    let (head, body) = answer.into_parts();
+    let body = String::from_utf8_lossy(&body).into_owned();
+    let plain = HeaderMap::from_iter(head.headers.get(CONTENT_TYPE).map(|kind| (CONTENT_TYPE, kind.clone())));
+    let mut targets = vec![Arc::new(target.clone())];
+    for headers in [plain, own_headers(head.headers)] {
+        let (authority, body) = (authority.clone(), body.clone());
+        let bare = servers
+            .spawn(async move { server::bare(&authority, headers, body).await })
+            .await
+            .map_err(|error| error.to_string())??;
+        targets.push(Arc::new(Target { address: bare, ..target.clone() }));
+    }
+    let mut sums = [Served::default(); 3];
     for index in 0..=ROUNDS {
-        let of_floor = round(&floor, tls).await?;
-        let of_subject = round(&subject, tls).await?;
-        // The first round warms both up.
-        if index > 0 {
-            floor_sum.add(of_floor);
-            subject_sum.add(of_subject);
+        for (sum, target) in sums.iter_mut().zip(&targets) {
+            let served = round(target, tls).await?;
+            // The first round warms all of them up.
+            if index > 0 {
+                sum.add(served);
+            }
         }
     }
-    Ok(Compared { what, least, subject: subject_sum, floor: floor_sum })
+    let [subject, floor, twin] = sums;
+    Ok(Compared { what, least, subject, floor, twin })
 }
 
 pub(crate) fn trusting(authority: &Authority) -> Result<Arc<ClientConfig>, String> {

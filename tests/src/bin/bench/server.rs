@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::HeaderMap;
 use axum::routing::get;
 use mock_arm::profile::{Profile, Registration};
 use mock_arm::server::{Cloud, CloudConfig};
@@ -59,8 +60,12 @@ impl axum::serve::Listener for Handshaken {
     }
 }
 
-/// Starts a handler that answers every GET and PUT with `body`, and returns its address.
-pub(crate) async fn bare(authority: &Authority, body: String) -> Result<SocketAddr, String> {
+/// Starts a handler that answers every GET and PUT with `headers` and `body`, and returns its address.
+pub(crate) async fn bare(
+    authority: &Authority,
+    headers: HeaderMap,
+    body: String,
+) -> Result<SocketAddr, String> {
     let text = |error: &dyn std::fmt::Display| error.to_string();
     let leaf = authority.issue(&Subject::server(["127.0.0.1"])).map_err(|error| text(&error))?;
     let acceptor = TlsAcceptor::from(leaf.server_config(true).map_err(|error| text(&error))?);
@@ -79,8 +84,8 @@ pub(crate) async fn bare(authority: &Authority, body: String) -> Result<SocketAd
         }
     });
     let answer = move || {
-        let body = body.clone();
-        async move { ([("content-type", "application/json; charset=utf-8")], body) }
+        let reply = (headers.clone(), body.clone());
+        async move { reply }
     };
     let put = answer.clone();
     // What is sent is read, as any handler would.
