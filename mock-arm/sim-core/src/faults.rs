@@ -1,11 +1,15 @@
 //! Rules that say where and how something goes wrong.
 //!
 //! A rule names one of five [`Hook`]s, what it matches there, and an [`Effect`]. The component that owns the hook asks
-//! [`FaultSet::strike`] with the facts at hand; with an empty set that costs one atomic load. Rules are data: they are
-//! listed, added and cleared while a world runs.
+//! [`FaultSet::strike`] with the facts at hand; with an empty set that costs one atomic load, and with many rules next to
+//! nothing for those that name something else. Rules are data: they are listed, added and cleared while a world runs.
 
 mod history;
+mod index;
 mod line;
+mod passed;
+mod pattern;
+mod rules;
 mod text;
 
 use std::collections::BTreeMap;
@@ -18,6 +22,8 @@ use serde::{Deserialize, Serialize};
 
 pub use self::history::{Explanation, History, Occasion};
 pub use self::line::Line;
+pub use self::pattern::text_matches;
+use self::rules::Rules;
 pub use self::text::{WIRE_EFFECTS, WireRule};
 use crate::clock::Clock;
 use crate::journal::{Entry, Journal};
@@ -127,13 +133,6 @@ pub struct RuleStatus {
     pub last_miss: Option<String>,
 }
 
-/// A rule of the set.
-#[derive(Debug)]
-struct Known {
-    status: RuleStatus,
-    history: History,
-}
-
 /// The facts of one occasion at a hook.
 pub type Facts<'a> = [(&'a str, &'a str)];
 
@@ -145,7 +144,7 @@ pub struct FaultSet(Arc<Inner>);
 struct Inner {
     any: AtomicBool,
     held: AtomicUsize,
-    rules: Mutex<Vec<Known>>,
+    rules: Mutex<Rules>,
     draws: Stream,
     clock: Clock,
     journal: Journal,
@@ -175,40 +174,41 @@ impl FaultSet {
         }))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Known>> {
+    fn lock(&self) -> MutexGuard<'_, Rules> {
         self.0.rules.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Adds a rule, replacing the one of the same id.
     pub fn add(&self, rule: Rule) {
         let mut rules = self.lock();
-        rules.retain(|known| known.status.rule.id != rule.id);
-        let status = RuleStatus { rule, matched: 0, fired: 0, last_miss: None };
-        rules.push(Known { status, history: History::default() });
+        rules.add(rule);
         self.0.any.store(true, Ordering::Release);
     }
 
     /// Removes the rule with this id, or all of them. Returns how many went.
     pub fn clear(&self, id: Option<&str>) -> usize {
         let mut rules = self.lock();
-        let before = rules.len();
-        rules.retain(|known| id.is_some_and(|id| known.status.rule.id != id));
+        let removed = rules.clear(id);
         self.0.any.store(!rules.is_empty(), Ordering::Release);
-        before - rules.len()
+        removed
     }
 
     /// The rules, in the order added, with what became of them.
     #[must_use]
     pub fn list(&self) -> Vec<RuleStatus> {
-        self.lock().iter().map(|known| known.status.clone()).collect()
+        self.lock().list()
     }
 
-    /// Why the rule of this id fired or did not.
+    /// Whether there is a rule of this id.
+    #[must_use]
+    pub fn contains(&self, id: &str) -> bool {
+        self.lock().contains(id)
+    }
+
+    /// Why the rule of this id fired or did not, as far as is remembered: what came by is kept for 256 occasions that differ.
     #[must_use]
     pub fn explain(&self, id: &str) -> Option<Explanation> {
-        let rules = self.lock();
-        let known = rules.iter().find(|known| known.status.rule.id == id)?;
-        Some(Explanation { status: known.status.clone(), history: known.history.clone() })
+        self.lock().explain(id)
     }
 
     /// Whether there is no rule at all. Costs one atomic load.
@@ -231,52 +231,13 @@ impl FaultSet {
             return None;
         }
         let now = self.0.clock.now();
-        let mut rules = self.lock();
-        for known in rules.iter_mut().filter(|known| known.status.rule.hook == hook) {
-            let missed = self.consider(&mut known.status, facts, now);
-            known.status.last_miss = missed.first().cloned().or(known.status.last_miss.take());
-            let fires = missed.is_empty();
-            known.history.note(now, facts, missed);
-            if !fires {
-                continue;
-            }
-            known.status.fired += 1;
-            let rule = known.status.rule.clone();
-            drop(rules);
-            let mut entry = Entry::new("faults", "fault").fact("rule", rule.id.as_str());
-            for (name, value) in facts {
-                entry = entry.fact(name, *value);
-            }
-            self.0.journal.record(entry);
-            return Some(rule.effect);
+        let (id, effect) = self.lock().strike(hook, facts, now, &self.0.draws)?;
+        let mut entry = Entry::new("faults", "fault").fact("rule", id.as_str());
+        for (name, value) in facts {
+            entry = entry.fact(name, *value);
         }
-        None
-    }
-
-    /// What keeps a rule from firing here; nothing when it fires.
-    fn consider(&self, status: &mut RuleStatus, facts: &Facts<'_>, now: Timestamp) -> Vec<String> {
-        let matcher = &status.rule.matcher;
-        let mut missed = Vec::new();
-        for (name, wanted) in &matcher.facts {
-            let found = facts.iter().find(|(fact, _)| fact == name).map(|(_, value)| *value);
-            if !found.is_some_and(|found| text_matches(wanted, found)) {
-                missed.push(format!("{name} is {}, not {wanted}", found.unwrap_or("not known here")));
-            }
-        }
-        if !missed.is_empty() {
-            return missed;
-        }
-        status.matched += 1;
-        if matcher.nth.as_ref().is_some_and(|nth| !nth.contains(&status.matched)) {
-            missed.push(format!("match number {} is not listed in nth", status.matched));
-        } else if matcher.from.is_some_and(|from| now < from)
-            || matcher.until.is_some_and(|until| now >= until)
-        {
-            missed.push(format!("the world's time {now} is outside of its window"));
-        } else if matcher.probability.is_some_and(|probability| self.0.draws.unit() >= probability) {
-            missed.push("the draw went against it".into());
-        }
-        missed
+        self.0.journal.record(entry);
+        Some(effect)
     }
 
     /// Carries out the effects that are mere waiting: [`Effect::Delay`] and [`Effect::Hang`]. Others come back.
@@ -293,18 +254,6 @@ impl FaultSet {
             }
             other => other,
         }
-    }
-}
-
-/// Whether a text is what a pattern of a rule stands for: the same without case, or with `*` at either end for anything.
-#[must_use]
-pub fn text_matches(pattern: &str, text: &str) -> bool {
-    let (pattern, text) = (pattern.to_ascii_lowercase(), text.to_ascii_lowercase());
-    match (pattern.strip_prefix('*'), pattern.strip_suffix('*')) {
-        (Some(_), Some(_)) if pattern.len() > 1 => text.contains(pattern.trim_matches('*')),
-        (Some(end), _) => text.ends_with(end),
-        (None, Some(start)) => text.starts_with(start),
-        (None, None) => pattern == text,
     }
 }
 
@@ -364,13 +313,5 @@ mod tests {
         assert_eq!(history.firings[0].facts["path"], "/groups/g");
         let near: Vec<&str> = history.near_misses.iter().map(|one| one.missed[0].as_str()).collect();
         assert_eq!(near, ["method is GET, not PUT", "match number 2 is not listed in nth"]);
-    }
-
-    #[test]
-    fn patterns_match_at_either_end() {
-        assert!(text_matches("*.azure.com", "management.AZURE.com"));
-        assert!(text_matches("put", "PUT"));
-        assert!(text_matches("*", "anything"));
-        assert!(!text_matches("a*", "ba"));
     }
 }

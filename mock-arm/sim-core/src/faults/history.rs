@@ -30,9 +30,9 @@ pub struct History {
     pub seen: u64,
     /// When it fired, the last ten.
     pub firings: VecDeque<Occasion>,
-    /// When only one thing kept it from firing, the last ten.
+    /// When only one thing kept it from firing, the last ten that differ in some fact.
     pub near_misses: VecDeque<Occasion>,
-    /// Where nothing else is known: the first occasion that missed by the fewest facts.
+    /// An occasion that missed by the fewest facts, of those that missed by several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub closest: Option<Occasion>,
 }
@@ -48,28 +48,18 @@ pub struct Explanation {
     pub history: History,
 }
 
-impl History {
-    /// Takes in an occasion that was missed for these reasons, or at which the rule fired.
-    pub(super) fn note(&mut self, time: Timestamp, facts: &Facts<'_>, missed: Vec<String>) {
-        self.seen += 1;
-        let fewer = self.closest.as_ref().is_none_or(|closest| missed.len() < closest.missed.len());
-        if missed.len() > 1 && !fewer {
-            return;
-        }
+impl Occasion {
+    /// What is known of this moment.
+    pub(super) fn of(time: Timestamp, facts: &Facts<'_>, missed: Option<String>) -> Self {
         let facts = facts.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let count = missed.len();
-        let occasion = Occasion { time, facts, missed };
-        match count {
-            0 => keep(&mut self.firings, occasion),
-            1 => keep(&mut self.near_misses, occasion),
-            _ => self.closest = Some(occasion),
-        }
+        Self { time, facts, missed: missed.into_iter().collect() }
     }
 }
 
-fn keep(kept: &mut VecDeque<Occasion>, occasion: Occasion) {
+/// Keeps something, and drops the oldest where there are ten.
+pub(super) fn keep<T>(kept: &mut VecDeque<T>, one: T) {
     if kept.len() == KEPT {
         kept.pop_front();
     }
-    kept.push_back(occasion);
+    kept.push_back(one);
 }

@@ -32,9 +32,9 @@ pub(crate) struct Served {
 }
 
 impl Served {
-    /// Adds one round's share of the mean.
-    fn add(&mut self, round: Self) {
-        let rounds = f64::from(u32::try_from(ROUNDS).unwrap_or(1));
+    /// Adds the share of the mean that one of so many rounds has.
+    pub(crate) fn add(&mut self, round: Self, rounds: usize) {
+        let rounds = f64::from(u32::try_from(rounds).unwrap_or(1));
         self.rate += round.rate / rounds;
         self.cost += round.cost / rounds;
         self.p50 += round.p50 / rounds;
@@ -54,7 +54,7 @@ pub(crate) struct Compared {
 }
 
 /// How the servers' thread is called.
-const SERVERS: &str = "servers";
+pub(crate) const SERVERS: &str = "servers";
 
 /// Nanoseconds that threads of this process called `name` have run, as Linux counts them.
 fn run_nanos(name: &str) -> f64 {
@@ -144,7 +144,7 @@ fn size(all: &[f64]) -> f64 {
 }
 
 /// One round.
-async fn round(target: &Arc<Target>, tls: &Arc<ClientConfig>) -> Result<Served, String> {
+pub(crate) async fn round(target: &Arc<Target>, tls: &Arc<ClientConfig>) -> Result<Served, String> {
     let before = run_nanos(SERVERS);
     let clock = Clock::running(1.0);
     let mut workers = tokio::task::JoinSet::new();
@@ -266,7 +266,7 @@ async fn beside(
             let served = round(target, tls).await?;
             // The first round warms all of them up.
             if index > 0 {
-                sum.add(served);
+                sum.add(served, ROUNDS);
             }
         }
     }
