@@ -137,7 +137,11 @@ impl Fault {
                 };
                 let rule = parse(&text)?;
                 let added: Value = control.send(Method::POST, "/v1/faults", &rule).await?;
-                output::say(&format!("added {}", added["id"].as_str().unwrap_or("the rule")));
+                let id = added["id"].as_str().unwrap_or("the rule");
+                output::say(&format!("added {id}"));
+                for warning in added["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+                    output::say(&doubted(id, warning));
+                }
             }
             Command::Explain { id, output } => {
                 let told: Value = control.get(&path_of(&id)).await?;
@@ -155,6 +159,14 @@ impl Fault {
         }
         Ok(Exit::Ok)
     }
+}
+
+/// A warning about a rule that was added.
+fn doubted(id: &str, warning: &str) -> String {
+    format!(
+        "warning: rule '{id}' will probably never fire: {warning}\n  next: add it again with --rule and id: {id}, which \
+         replaces it, or see what comes by with `dryarc journal`"
+    )
 }
 
 /// The rule as it is sent. It is read strictly here, where line and column are known.

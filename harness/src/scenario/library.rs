@@ -52,6 +52,7 @@ mod tests {
             assert!(text_of(&one.name).is_some());
             assert!(one.sources.iter().all(|source| source.starts_with("https://")), "{}", one.name);
             assert!(!one.tags.is_empty(), "{}", one.name);
+            assert!(one.doubts().is_empty(), "{}: {:?}", one.name, one.doubts());
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use sim_core::faults::Rule;
+
 use super::expect::{ClusterCheck, Expect};
 use super::model::Scenario;
 use super::step::{PLACES, Step};
@@ -146,9 +148,22 @@ impl Scenario {
 
     /// Ids of the rules that it makes, in the order of the text.
     pub(super) fn rule_ids(&self) -> impl Iterator<Item = &str> {
-        let steps = self.steps.iter().chain(&self.remedy.steps);
-        let own = self.faults.iter().chain(steps.filter_map(|step| step.fault.as_ref()));
-        own.map(|rule| rule.id.as_str())
+        self.rules().map(|rule| rule.id.as_str())
+    }
+
+    /// Rules that will probably never fire, each with its id and why: they name a host, a route or a method that there is not.
+    #[must_use]
+    pub fn doubts(&self) -> Vec<String> {
+        let of = |rule: &Rule| {
+            let told = |doubt| format!("fault rule '{}' will probably never fire: {doubt}", rule.id);
+            mock_arm::admin::doubts(rule).into_iter().map(told).collect::<Vec<_>>()
+        };
+        self.rules().flat_map(of).collect()
+    }
+
+    /// The rules that it makes, in the order of the text.
+    fn rules(&self) -> impl Iterator<Item = &Rule> {
+        self.faults.iter().chain(self.all_steps().filter_map(|step| step.fault.as_ref()))
     }
 
     fn shows_a_failure(&self) -> bool {

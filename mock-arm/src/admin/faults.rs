@@ -4,10 +4,12 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use bytes::Bytes;
+use serde::Serialize;
 use serde_json::{Value, json};
 use sim_core::faults::{Effect, Explanation, Rule, RuleStatus};
 use sim_core::journal::Entry;
 
+use super::doubts::doubts;
 use super::problem::{Problem, parse};
 use crate::world::World;
 
@@ -17,11 +19,21 @@ pub(super) async fn list(State(world): State<World>) -> Json<Vec<RuleStatus>> {
     Json(world.faults.list())
 }
 
+/// A rule that was added.
+#[derive(Debug, Serialize)]
+pub(super) struct Added {
+    #[serde(flatten)]
+    status: RuleStatus,
+    /// Why it will probably never fire.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
+}
+
 /// Adds a rule, or replaces the one of the same id. A rule without an id gets one.
 pub(super) async fn add(
     State(world): State<World>,
     body: Bytes,
-) -> Result<(StatusCode, Json<RuleStatus>), Problem> {
+) -> Result<(StatusCode, Json<Added>), Problem> {
     let value: Value = parse(&body, EXAMPLE)?;
     let mut rule: Rule = serde_json::from_slice(&body).map_err(|error| {
         Problem::invalid(format!("this is no fault rule: {error}"), format!("send, for example, {EXAMPLE}"))
@@ -44,19 +56,19 @@ pub(super) async fn add(
             "give one from 200 to 599",
         ));
     }
-    let id = rule.id.clone();
+    let (id, warnings) = (rule.id.clone(), doubts(&rule));
+    let entry = Entry::new("control", "fault-added").fact("rule", id.as_str()).fact("definition", &rule);
     world.faults.add(rule);
-    world.journal.record(Entry::new("control", "fault-added").fact("rule", id.as_str()));
-    let added = world.faults.list().into_iter().find(|status| status.rule.id == id);
-    added
-        .map(|status| (StatusCode::CREATED, Json(status)))
+    world.journal.record(entry);
+    world
+        .faults
+        .explain(&id)
+        .map(|told| (StatusCode::CREATED, Json(Added { status: told.status, warnings })))
         .ok_or_else(|| Problem::not_found(format!("the rule '{id}' was removed meanwhile"), "add it again"))
 }
 
 fn free_id(world: &World) -> String {
-    let taken = world.faults.list();
-    let free = |id: &String| taken.iter().all(|status| status.rule.id != *id);
-    (1u64..).map(|count| format!("fault-{count}")).find(free).unwrap_or_default()
+    (1u64..).map(|count| format!("fault-{count}")).find(|id| !world.faults.contains(id)).unwrap_or_default()
 }
 
 pub(super) async fn clear(State(world): State<World>) -> Json<Value> {

@@ -6,9 +6,11 @@
 
 mod clock;
 pub mod description;
+mod doubts;
 mod faults;
 pub mod guard;
 mod journal;
+mod nearest;
 mod operations;
 pub mod problem;
 mod providers;
@@ -20,6 +22,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
+pub use doubts::doubts;
 pub use guard::{VERSION, VERSION_HEADER, guarded};
 
 use crate::world::World;
@@ -35,7 +38,7 @@ const SNAPSHOT_LIMIT: usize = 1 << 30;
 /// | `PUT /v1/clock` | `{"mode":"scaled","speed":60}`, `{"speed":60}`, `{"mode":"manual"}` |
 /// | `POST /v1/clock/advance` | `{"span":"11m"}` or `{"span":660}`; answers when the world is quiet there |
 /// | `GET /v1/journal` | events as an array; `after`, `actor`, `kind`, `text` filter; `follow=true` streams JSON lines |
-/// | `GET`, `POST`, `DELETE /v1/faults`, `GET`, `DELETE /v1/faults/{id}` | fault rules; one with what it saw |
+/// | `GET`, `POST`, `DELETE /v1/faults`, `GET`, `DELETE /v1/faults/{id}` | fault rules; one with what it saw; one that names what there is not is added with `warnings` |
 /// | `GET /v1/providers`, `GET`, `PUT /v1/providers/{namespace}` | registration: `{"delaySeconds","outcome","state"}` |
 /// | `GET /v1/operations`, `GET /v1/operations/{id}`, `POST /v1/operations/{id}/{advance,fail,cancel}` | long-running operations |
 /// | `GET /v1/journal/unmatched` | requests that nobody answered as meant, with the nearest and what differs |

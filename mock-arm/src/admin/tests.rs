@@ -119,6 +119,22 @@ async fn fault_rules_are_added_listed_and_removed() {
     let (status, problem) = call(&world, "POST", "/v1/faults", misspelled).await;
     let message = problem["error"]["message"].as_str().unwrap();
     assert!(status == 400 && message.contains("`macht`") && message.contains("line 3"), "{problem}");
+    let inside = r#"{"hook":"before","effect":"reset","match":{"nht":[1]}}"#;
+    let (status, problem) = call(&world, "POST", "/v1/faults", inside).await;
+    let message = problem["error"]["message"].as_str().unwrap();
+    assert!(status == 400 && message.contains("`nht`") && message.contains("`nth`"), "{problem}");
+    assert!(problem["error"]["next"].as_str().unwrap().contains("send, for example"), "{problem}");
+}
+
+#[tokio::test]
+async fn a_rule_on_a_route_that_is_not_there_is_added_with_a_warning() {
+    let world = world();
+    let rule = r#"{"hook":"before","match":{"facts":{"path":"*/connectedCluster/*"}},"effect":"reset"}"#;
+    let (status, added) = call(&world, "POST", "/v1/faults", rule).await;
+    let warning = added["warnings"][0].as_str().unwrap();
+    assert!(status == 201 && warning.contains("did you mean 'connectedClusters'?"), "{added}");
+    let rule = r#"{"hook":"before","match":{"facts":{"path":"*/connectedClusters/*"}},"effect":"reset"}"#;
+    assert!(call(&world, "POST", "/v1/faults", rule).await.1.get("warnings").is_none());
 }
 
 #[tokio::test]

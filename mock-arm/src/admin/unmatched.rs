@@ -9,6 +9,7 @@ use serde_json::Value;
 use sim_core::journal::{Event, Filter};
 
 use super::journal::follow_journal;
+use super::nearest::nearest;
 use super::problem::Problem;
 use crate::providers::catalog;
 use crate::surfaces;
@@ -23,9 +24,6 @@ const CODES: [&str; 6] = [
     "MissingApiVersionParameter",
     "InvalidApiVersionParameter",
 ];
-
-/// Farther apart than this share of their length, two names have nothing to do with each other.
-const ALIKE: f64 = 0.6;
 
 /// An event, and what it came near.
 #[derive(Debug, Serialize)]
@@ -71,15 +69,6 @@ fn explained(event: Event) -> Unmatched {
     let found = if event.kind == "unrouted" { host(text(&event, "host")) } else { route(&event) };
     let (nearest, differs) = found.unzip();
     Unmatched { event, nearest, differs }
-}
-
-/// The most similar of some names, if any is similar at all; case does not count.
-fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let name = name.to_ascii_lowercase();
-    let scored =
-        names.map(|known| (strsim::normalized_levenshtein(&name, &known.to_ascii_lowercase()), known));
-    let best = scored.max_by(|one, other| one.0.total_cmp(&other.0))?;
-    (best.0 >= ALIKE).then_some(best.1)
 }
 
 fn host(host: &str) -> Option<(String, String)> {

@@ -58,6 +58,11 @@ impl Registry {
         self.0.iter().map(AsRef::as_ref).find(|one| one.namespace().eq_ignore_ascii_case(namespace))
     }
 
+    /// Every type that is modelled, with its namespace.
+    pub fn specs(&self) -> impl Iterator<Item = (&'static str, &'static TypeSpec)> {
+        self.0.iter().flat_map(|one| one.types().iter().map(|spec| (one.namespace(), spec)))
+    }
+
     /// Finds who answers, checking subscription, namespace, type, verb and version in the order in which Resource
     /// Manager does.
     ///

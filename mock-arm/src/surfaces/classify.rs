@@ -28,6 +28,37 @@ pub enum Surface {
     Unknown,
 }
 
+impl Surface {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Arm,
+        Self::Identity,
+        Self::Metadata,
+        Self::AgentPlane,
+        Self::Relay,
+        Self::Graph,
+        Self::Registry,
+        Self::Machine,
+        Self::Unknown,
+    ];
+
+    /// What the journal and fault rules call it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Arm => "arm",
+            Self::Identity => "identity",
+            Self::Metadata => "metadata",
+            Self::AgentPlane => "agents",
+            Self::Graph => "graph",
+            Self::Relay => "relay",
+            Self::Registry => "registry",
+            Self::Machine => "machine",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// The address of the instance metadata service, which answers plain HTTP only.
 pub(crate) const MACHINE: &str = "169.254.169.254";
 
