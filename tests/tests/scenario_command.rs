@@ -85,3 +85,57 @@ fn what_is_no_scenario_says_what_to_do_next() {
         assert!(ran.stderr.contains(said) && ran.stderr.contains(next), "{arguments:?}: {}", ran.stderr);
     }
 }
+
+#[test]
+fn what_happened_in_a_world_becomes_a_scenario_that_runs() {
+    let sandbox = sandbox();
+    let dryarc = |arguments: &[&str]| sandbox.run(arguments).unwrap();
+    dryarc(&["up", "--detach", "--clock", "instant"]).ok();
+    let none = run(&sandbox, &["new", "--from-journal"]);
+    assert_eq!(none.code, 1, "{}", none.stderr);
+    assert!(none.stderr.contains("no step of a client") && none.stderr.contains("next: "), "{}", none.stderr);
+    let onboard = ["onboard", "-n", "till-1", "-g", "shop", "-l", "westeurope"];
+    assert_eq!(dryarc(&onboard).code, 1);
+    for namespace in ["Microsoft.Kubernetes", "Microsoft.KubernetesConfiguration"] {
+        dryarc(&["provider", "set", namespace, "--state", "Registered"]).ok();
+    }
+    dryarc(&onboard).ok();
+    let file = sandbox.work().join("mine.yaml").display().to_string();
+    run(&sandbox, &["new", "--from-journal", "--file", &file]).ok();
+    assert_eq!(run(&sandbox, &["new", "--from-journal", "--file", &file]).code, 5);
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.contains("connectedk8s connect, at"), "{text}");
+    assert!(text.contains("- onboard: {name: till-1, group: shop, location: westeurope}"), "{text}");
+    dryarc(&["down"]).ok();
+    run(&sandbox, &["run", &file]).ok();
+    let told = json(&run(&sandbox, &["bisect-seed", &file, "--seeds", "3", "-o", "json"]).ok().stdout);
+    assert_eq!(told["passed"].as_array().unwrap().len(), 3, "{told}");
+    sandbox.assert_nothing_left();
+}
+
+#[test]
+fn a_scenario_that_depends_on_its_seed_is_told_by_seed() {
+    let sandbox = sandbox();
+    let file = sandbox.work().join("flaky.yaml").display().to_string();
+    let text = "title: t\nsymptom: s\ncause: c\nsources: [x]\ntags: [x]\n\
+         faults: [{id: at-times, hook: before, match: {facts: {method: PUT, path: '*/resourcegroup/*'}}, effect: reset},\n\
+         {id: unlucky, hook: before, match: {facts: {method: PUT, path: '*/resourcegroups/*'}, probability: 0.5}, \
+         effect: respond, status: 400, code: Unlucky, message: m}]\n\
+         steps: [{group: {}, expect: {armCode: Unlucky}}]\nexpect: {fired: {at-times: 0}}\n\
+         remedy: {what: w, steps: [{clear: all}, {group: {}}]}\n";
+    std::fs::write(&file, text).unwrap();
+    let ran = run(&sandbox, &["bisect-seed", &file, "--from", "1", "--seeds", "12"]);
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert!(
+        ran.stdout.contains("smallest seed that fails") && ran.stdout.contains("then they part"),
+        "{}",
+        ran.stdout
+    );
+    assert!(ran.stderr.contains("--seed") && ran.stderr.contains("--story"), "{}", ran.stderr);
+    // A rule on a route that is not there is warned of when the file is read.
+    assert!(
+        ran.stderr.contains("warning: flaky: fault rule 'at-times' will probably never fire"),
+        "{}",
+        ran.stderr
+    );
+}

@@ -27,7 +27,7 @@ pub(super) struct List {
 impl List {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let remote = Remote::connect(context).await?;
-        let azure = remote.azure();
+        let azure = remote.azure("connectedk8s list");
         let clusters = remote.wait_for(Box::pin(azure.clusters(self.resource_group.as_deref()))).await?;
         let clusters = clusters.map_err(|error| CliError::failed(&error).next(error.next()))?;
         let clusters: Vec<Value> = clusters.into_iter().map(flat).collect();

@@ -149,7 +149,7 @@ fn command() -> clap::Command {
     const WORLDLESS: [&str; 4] = ["completions", "man", "doctor", "fault-proxy"];
     const FAMILIES: [(&str, &[&str]); 2] = [
         ("cluster", &["create", "list", "delete", "kubeconfig"]),
-        ("scenario", &["list", "show", "run", "schema"]),
+        ("scenario", &["list", "show", "run", "schema", "bisect-seed"]),
     ];
     let hide = |command: clap::Command| {
         // An argument of a command's own goes before the global one of the same id.

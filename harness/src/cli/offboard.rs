@@ -48,6 +48,7 @@ impl Offboard {
                 .next("answer y, or give --yes to be asked nothing"));
         }
         let driver = remote.driver(
+            "connectedk8s delete",
             self.kube_config.as_deref(),
             self.kube_context.as_deref(),
             KeySource::fresh(),

@@ -93,8 +93,13 @@ impl Onboard {
         let options = self.options(context);
         let keys = KeySource::fresh();
         keys.prefetch(&options.key, Bits::Rsa4096);
-        let driver =
-            remote.driver(self.kube_config.as_deref(), self.kube_context.as_deref(), keys, reporter())?;
+        let driver = remote.driver(
+            "connectedk8s connect",
+            self.kube_config.as_deref(),
+            self.kube_context.as_deref(),
+            keys,
+            reporter(),
+        )?;
         let onboarded = match remote.wait_for(Box::pin(driver.onboard(&options))).await? {
             Ok(onboarded) => onboarded,
             Err(error) => return Err(collected(context, error).await),

@@ -41,8 +41,8 @@ impl Remote {
         Ok(Self { control: Control::new(&record), facts: record.facts, clock, net })
     }
 
-    /// Azure, as the world's service principal sees it.
-    pub(super) fn azure(&self) -> Azure {
+    /// Azure, as the world's service principal sees it. `command` is what the Azure CLI calls what is done.
+    pub(super) fn azure(&self, command: &str) -> Azure {
         let facts = &self.facts;
         let correlation = match sim_core::keys::secret("correlation") {
             // The id of a command must not repeat when the same command runs again.
@@ -55,6 +55,7 @@ impl Remote {
             net: self.net.clone(),
             clock: self.clock.clone(),
             correlation,
+            command: command.into(),
         })
     }
 
@@ -63,15 +64,17 @@ impl Remote {
         kube_client(&self.facts, &self.net, file, context)
     }
 
-    /// The driver for that cluster.
+    /// The driver for that cluster, for a command of this name.
     pub(super) fn driver(
         &self,
+        command: &str,
         file: Option<&Path>,
         context: Option<&str>,
         keys: KeySource,
         reporter: Reporter,
     ) -> Result<Driver, CliError> {
-        let driver = Driver::new(self.azure(), self.kube(file, context)?, self.clock.clone(), keys, reporter);
+        let driver =
+            Driver::new(self.azure(command), self.kube(file, context)?, self.clock.clone(), keys, reporter);
         let real = is_real(&self.facts) || file.is_some();
         Ok(if real { driver.of_real_cluster() } else { driver })
     }

@@ -99,6 +99,8 @@ pub struct AzureConfig {
     pub clock: Clock,
     /// Sent as `x-ms-correlation-request-id` and `x-ms-client-request-id` (`--correlation-id`).
     pub correlation: String,
+    /// Sent as `CommandName`, as the Azure CLI does; empty to send none.
+    pub command: String,
 }
 
 struct Inner {
@@ -108,6 +110,7 @@ struct Inner {
     clock: Clock,
     pace: Pace,
     correlation: String,
+    command: String,
     tokens: Tokens,
 }
 
@@ -246,7 +249,7 @@ impl Azure {
     /// A client with these settings.
     #[must_use]
     pub fn new(config: AzureConfig) -> Self {
-        let AzureConfig { credentials, endpoints, net, clock, correlation } = config;
+        let AzureConfig { credentials, endpoints, net, clock, correlation, command } = config;
         let (http, pace) = (net.http(), Pace::new(clock.clone()));
         Self(Arc::new(Inner {
             http,
@@ -255,6 +258,7 @@ impl Azure {
             clock,
             pace,
             correlation,
+            command,
             tokens: Tokens::default(),
         }))
     }
@@ -351,6 +355,9 @@ impl Azure {
             .header(USER_AGENT, concat!("dryarc/", env!("CARGO_PKG_VERSION")))
             .header("x-ms-client-request-id", &inner.correlation)
             .header("x-ms-correlation-request-id", &inner.correlation);
+        if !inner.command.is_empty() {
+            request = request.header("CommandName", &inner.command);
+        }
         if authorized {
             let endpoints = &inner.endpoints;
             let graph = format!("{}/", endpoints.graph);

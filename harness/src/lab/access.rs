@@ -52,5 +52,6 @@ pub fn azure(net: &Net, clock: &Clock, seed: Seed, credentials: Credentials) -> 
         net: net.clone(),
         clock: clock.clone(),
         correlation: seed.uuid("scenario/correlation").to_string(),
+        command: String::new(),
     })
 }

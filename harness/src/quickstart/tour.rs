@@ -106,8 +106,14 @@ impl Tour {
         let kube = from_kubeconfig(&net, &kubeconfig, None)
             .map_err(|error| format!("the cluster's kubeconfig cannot be used: {error}"))?;
         let tenant = credentials.tenant.clone();
-        let azure =
-            Azure::new(AzureConfig { credentials, endpoints, net, clock: clock.clone(), correlation });
+        let azure = Azure::new(AzureConfig {
+            credentials,
+            endpoints,
+            net,
+            clock: clock.clone(),
+            correlation,
+            command: String::new(),
+        });
         let shown = screen.clone();
         let reporter = Arc::new(move |event: &Event| shown.progress(&progress_line(event)));
         let mut driver = Driver::new(azure.clone(), kube, clock.clone(), keys, reporter);

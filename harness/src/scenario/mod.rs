@@ -4,6 +4,7 @@
 //! a second act that must succeed. [`run_all`] performs scenarios, each in a world of its own in this process; reports are
 //! for people ([`terminal`]), programs ([`report`]) and pipelines ([`junit`]).
 
+pub mod bisect;
 pub mod canonical;
 mod driver;
 mod expect;
@@ -12,6 +13,7 @@ pub mod junit;
 mod library;
 mod model;
 mod read;
+pub mod recall;
 pub mod report;
 mod run;
 pub mod schema;

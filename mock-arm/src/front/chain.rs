@@ -34,7 +34,7 @@ use super::body::{self, BodyError};
 use super::faults::{self, Verdict};
 use super::ids::Ids;
 use super::listener::Plain;
-use super::reading::{actor, parse, too_large, unreadable, verb_of, version};
+use super::reading::{self, actor, parse, too_large, unreadable, verb_of, version};
 use super::record::Record;
 use super::render::{self, Context};
 use super::throttle::{Asked, Quota};
@@ -79,10 +79,11 @@ async fn exchange(front: &Front, request: Request) -> Response {
     let ids = Ids::draw(&front.ids, &head.headers, &front.stamp(front.world.clock.wall()));
     let mut record = Record::new(&front.world, head.method.as_str(), address.host(), &path);
     record.correlation = ids.correlation().into();
+    record.command = reading::command(&head.headers);
 
     let body = receive(front, &head, body).await;
     let surface = surfaces::classify(address.host(), &path);
-    record.surface = name_of(surface);
+    record.surface = surface.name();
     if surface != Surface::Machine && head.extensions.get::<Plain>().is_some() {
         (record.status, record.delivered) = (Some(StatusCode::BAD_REQUEST), true);
         return surface_response(plain_refused(surface));
@@ -117,20 +118,6 @@ fn plain_refused(surface: Surface) -> SurfaceReply {
     let text =
         "This simulated host speaks HTTPS only, and the request came in plain HTTP. Write https:// instead.";
     surfaces::error_reply(surface, 400, "HttpsRequired", text)
-}
-
-fn name_of(surface: Surface) -> &'static str {
-    match surface {
-        Surface::Arm => "arm",
-        Surface::Identity => "identity",
-        Surface::Metadata => "metadata",
-        Surface::AgentPlane => "agents",
-        Surface::Graph => "graph",
-        Surface::Relay => "relay",
-        Surface::Registry => "registry",
-        Surface::Machine => "machine",
-        Surface::Unknown => "unknown",
-    }
 }
 
 impl Exchange<'_> {
@@ -217,6 +204,8 @@ impl Exchange<'_> {
             Verb::Get | Verb::Head => None,
             _ => parse(&body.map_err(unreadable)?, &self.head.headers, target)?,
         };
+        let location = body.as_ref().and_then(|body| body["location"].as_str());
+        record.location = location.map(Into::into);
         let call = Call {
             verb,
             target,

@@ -13,6 +13,14 @@ use crate::providers::seam::{Actor, Query, Verb};
 use crate::providers::target::Target;
 use crate::surfaces::identity::tokens::{Caller, CallerKind};
 
+/// The command that a request belongs to and what tells one run of it from others, as the Azure CLI's clients say both
+/// (`azure-cli-core`: the headers `CommandName` and `x-ms-client-request-id`). No more than a line of each is taken.
+pub(super) fn command(headers: &HeaderMap) -> Option<[Box<str>; 2]> {
+    const LONGEST: usize = 100;
+    let text = |name: &str| Some(headers.get(name)?.to_str().ok()?.chars().take(LONGEST).collect());
+    Some([text("commandname")?, text("x-ms-client-request-id").unwrap_or_default()])
+}
+
 pub(super) fn verb_of(method: &Method) -> Option<Verb> {
     Some(match *method {
         Method::GET => Verb::Get,

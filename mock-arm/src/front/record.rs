@@ -21,6 +21,10 @@ pub(super) struct Record<'a> {
     pub(super) version: Option<String>,
     pub(super) served_version: Option<String>,
     pub(super) caller: Option<Uuid>,
+    /// The command that it belongs to, as the Azure CLI's clients say it, and what tells one run of it from others.
+    pub(super) command: Option<[Box<str>; 2]>,
+    /// The region that a write asks for.
+    pub(super) location: Option<Box<str>>,
     pub(super) code: Option<String>,
     pub(super) status: Option<StatusCode>,
     pub(super) committed: Option<bool>,
@@ -40,6 +44,8 @@ impl<'a> Record<'a> {
             version: None,
             served_version: None,
             caller: None,
+            command: None,
+            location: None,
             code: None,
             status: None,
             committed: None,
@@ -66,6 +72,12 @@ impl Drop for Record<'_> {
         }
         if let Some(caller) = self.caller {
             entry = entry.fact("caller", caller);
+        }
+        if let Some([command, run]) = self.command.take() {
+            entry = entry.fact("command", command).fact("run", run);
+        }
+        if let Some(location) = self.location.take() {
+            entry = entry.fact("location", location);
         }
         if let Some(status) = self.status {
             entry = entry.fact("status", status.as_u16());

@@ -42,6 +42,7 @@ impl Client {
             .header("host", "management.azure.com")
             .header("x-ms-client-request-id", "mine")
             .header("x-ms-return-client-request-id", "true")
+            .header("CommandName", "group create")
             .body(body.into())
             .unwrap();
         self.front.answer(request).await
@@ -88,6 +89,8 @@ async fn a_request_gets_ids_and_is_journalled() {
     assert_eq!(event.correlation.as_deref(), Some(id.to_str().unwrap()));
     assert_eq!((event.committed, event.delivered), (Some(true), Some(true)));
     assert_eq!(event.facts["status"], 201);
+    assert_eq!((&event.facts["command"], &event.facts["run"]), (&json!("group create"), &json!("mine")));
+    assert_eq!(event.facts["location"], "eastus");
     let head = "/subscriptions/{s}/resourcegroups/G?api-version=2024-11-01";
     assert_eq!(client.send("HEAD", head, Body::empty()).await.status(), StatusCode::NO_CONTENT);
     let missing = client.send("HEAD", &head.replace("/G?", "/x?"), Body::empty()).await;

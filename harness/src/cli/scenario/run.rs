@@ -1,20 +1,19 @@
-//! `dryarc scenario`.
+//! `dryarc scenario run`.
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use clap::Args;
 use sim_core::clock::Clock;
 
-use super::output::{Output, print, say, show, table};
-use super::signals::Signals;
-use super::{CliError, Context, Exit, extensions};
+use super::super::output::{Output, print, say, show};
+use super::super::signals::Signals;
+use super::super::{CliError, Context, Exit, extensions};
+use super::{found, tagged};
 use crate::scenario::{
-    Driver, Report, RunOptions, Scenario, ScenarioError, Verdict, built_in, html, junit, report, run_all,
-    schema, terminal, text_of,
+    Driver, Report, RunOptions, Scenario, Verdict, built_in, html, junit, report, run_all, terminal,
 };
 
-const RUN_HELP: &str = "\
+pub(super) const HELP: &str = "\
 Examples:
   dryarc scenario run --all
   dryarc scenario run registration-stuck
@@ -30,56 +29,8 @@ could be performed, 2 a file is wrong, 3 no such scenario.
 A scenario file may run programs (steps 'sh', 'kubectl', 'helm', and az with --driver az): running a file means to run what
 it says, with your rights and your network. Run files only that you would run as scripts.";
 
-/// Failures of the field, each with its remedy: list, show, run
 #[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  dryarc scenario list --tag throttling
-  dryarc scenario show registration-stuck
-  dryarc scenario run --all")]
-pub(super) struct ScenarioCommand {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// List the built-in scenarios
-    #[command(
-        after_help = "Examples:\n  dryarc scenario list\n  dryarc scenario list --tag agents --output json"
-    )]
-    List {
-        /// Only those with this tag
-        #[arg(long, value_name = "TAG")]
-        tag: Option<String>,
-        /// The form of the output
-        #[arg(long, short, value_enum, default_value = "table", value_name = "FORM")]
-        output: Output,
-    },
-    /// Tell a scenario in words
-    #[command(
-        after_help = "Examples:\n  dryarc scenario show registration-stuck\n  dryarc scenario show registration-stuck --text > mine.yaml"
-    )]
-    Show {
-        /// Its name, or a file
-        #[arg(value_name = "NAME|FILE")]
-        name: String,
-        /// Print the file itself, for changing it
-        #[arg(long)]
-        text: bool,
-    },
-    /// Run scenarios, each in a world of its own
-    #[command(after_help = RUN_HELP)]
-    Run(Run),
-    /// Print the JSON Schema of scenario files, for editors
-    #[command(
-        after_help = "Example:\n  dryarc scenario schema > scenario.schema.json\n\nFirst line of a file: # yaml-language-server: $schema=scenario.schema.json"
-    )]
-    Schema,
-}
-
-#[derive(Debug, Args)]
-struct Run {
+pub(super) struct Run {
     /// Names of built-in scenarios, files, or folders with files
     #[arg(value_name = "NAME|FILE|DIR", required_unless_present_any = ["all", "tag"])]
     what: Vec<String>,
@@ -114,7 +65,7 @@ struct Run {
 
 /// Who performs scenarios.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Who {
+pub(super) enum Who {
     /// dryarc's own onboarding
     Native,
     /// The real Azure CLI
@@ -130,98 +81,8 @@ impl From<Who> for Driver {
     }
 }
 
-impl From<ScenarioError> for CliError {
-    fn from(error: ScenarioError) -> Self {
-        Self::usage(format!("this is no scenario: {error}"))
-            .next("compare it with `dryarc scenario show NAME --text` and `dryarc scenario schema`")
-    }
-}
-
-impl ScenarioCommand {
-    pub(super) async fn run(self, context: &Context, signals: &mut Signals) -> Result<Exit, CliError> {
-        match self.command {
-            Command::List { tag, output } => list(tag.as_deref(), output),
-            Command::Show { name, text } => tell(&name, text),
-            Command::Schema => {
-                print(schema::TEXT)?;
-                Ok(Exit::Ok)
-            }
-            Command::Run(run) => run.perform(context, signals).await,
-        }
-    }
-}
-
-fn list(tag: Option<&str>, output: Output) -> Result<Exit, CliError> {
-    let all = tagged(built_in()?, tag)?;
-    let value: Value = all
-        .iter()
-        .map(|one| {
-            json!({
-                "name": one.name, "title": one.title, "cause": one.cause.trim(), "tags": one.tags,
-                "sources": one.sources, "drivers": one.drivers,
-            })
-        })
-        .collect();
-    show(output, &value, || {
-        let drivers = |one: &Scenario| one.drivers.iter().map(|one| one.name()).collect::<Vec<_>>().join(",");
-        let row =
-            |one: &Scenario| vec![one.name.clone(), drivers(one), one.tags.join(","), one.title.clone()];
-        table(&["NAME", "DRIVERS", "TAGS", "TITLE"], &all.iter().map(row).collect::<Vec<_>>())
-    })?;
-    Ok(Exit::Ok)
-}
-
-fn tell(name: &str, text: bool) -> Result<Exit, CliError> {
-    if text && let Some(text) = text_of(name) {
-        print(&text)?;
-        return Ok(Exit::Ok);
-    }
-    let scenario = found(name)?.into_iter().next().ok_or_else(|| unknown(name))?;
-    if text {
-        let file = std::fs::read_to_string(name)
-            .map_err(|error| CliError::usage(format!("cannot read {name}: {error}")))?;
-        print(&file)?;
-    } else {
-        print(&terminal::words(&scenario))?;
-    }
-    Ok(Exit::Ok)
-}
-
-/// The scenarios that a name, a file or a folder stands for.
-fn found(what: &str) -> Result<Vec<Scenario>, CliError> {
-    if let Some(text) = text_of(what) {
-        return Ok(vec![Scenario::read(what, &text)?]);
-    }
-    let path = Path::new(what);
-    if path.is_dir() {
-        return Ok(Scenario::read_folder(path)?);
-    }
-    if path.is_file() {
-        return Ok(vec![Scenario::read_file(path)?]);
-    }
-    Err(unknown(what))
-}
-
-fn unknown(name: &str) -> CliError {
-    CliError::new(Exit::NotFound, format!("there is no scenario, file or folder '{name}'"))
-        .next("`dryarc scenario list` shows the built-in ones")
-}
-
-fn tagged(all: Vec<Scenario>, tag: Option<&str>) -> Result<Vec<Scenario>, CliError> {
-    let Some(tag) = tag else { return Ok(all) };
-    let mut tags: Vec<String> = all.iter().flat_map(|one| one.tags.clone()).collect();
-    tags.sort_unstable();
-    tags.dedup();
-    let left: Vec<Scenario> = all.into_iter().filter(|one| one.tags.iter().any(|own| own == tag)).collect();
-    if left.is_empty() {
-        return Err(CliError::new(Exit::NotFound, format!("no scenario has the tag '{tag}'"))
-            .next(format!("the tags are: {}", tags.join(", "))));
-    }
-    Ok(left)
-}
-
 impl Run {
-    async fn perform(self, context: &Context, signals: &mut Signals) -> Result<Exit, CliError> {
+    pub(super) async fn perform(self, context: &Context, signals: &mut Signals) -> Result<Exit, CliError> {
         let mut scenarios = Vec::new();
         if self.what.is_empty() {
             scenarios = self.performable(built_in()?, false)?;
@@ -263,17 +124,7 @@ impl Run {
             }
         };
         let watch = Clock::running(1.0).stopwatch();
-        let running = run_all(scenarios, &options, ended);
-        tokio::pin!(running);
-        let reports = tokio::select! {
-            reports = &mut running => reports,
-            asked = signals.next() => {
-                options.cancel.cancel();
-                // Worlds end in order, and their folders go.
-                running.await;
-                return Err(asked.error());
-            }
-        };
+        let reports = performed(scenarios, &options, ended, signals).await?;
         self.tell(&reports, watch.elapsed())
     }
 
@@ -304,13 +155,7 @@ impl Run {
             write(file, &html::page(reports, wall))?;
         }
         let of = |verdict| reports.iter().filter(move |report| report.verdict == verdict);
-        if !reports.is_empty() && of(Verdict::Skipped).count() == reports.len() {
-            let why = reports[0].skipped.as_deref().unwrap_or_default();
-            return Err(CliError::failed(format!("nothing was performed: {why}")).next(format!(
-                "`dryarc doctor` says what is there; get the extension by {}",
-                extensions::GET_CONNECTEDK8S
-            )));
-        }
+        check_skipped(reports)?;
         let failed: Vec<&Report> = of(Verdict::Failed).chain(of(Verdict::Broken)).collect();
         match failed.as_slice() {
             [] => Ok(Exit::Ok),
@@ -325,6 +170,38 @@ impl Run {
             }
         }
     }
+}
+
+/// Performs scenarios until they have ended or somebody asks to end.
+pub(super) async fn performed(
+    scenarios: Vec<Scenario>,
+    options: &RunOptions,
+    ended: impl Fn(&Report) + Send + Sync,
+    signals: &mut Signals,
+) -> Result<Vec<Report>, CliError> {
+    let running = run_all(scenarios, options, ended);
+    tokio::pin!(running);
+    tokio::select! {
+        reports = &mut running => Ok(reports),
+        asked = signals.next() => {
+            options.cancel.cancel();
+            // Worlds end in order, and their folders go.
+            running.await;
+            Err(asked.error())
+        }
+    }
+}
+
+/// Nothing passes where nothing was performed.
+pub(super) fn check_skipped(reports: &[Report]) -> Result<(), CliError> {
+    if reports.is_empty() || reports.iter().any(|report| report.verdict != Verdict::Skipped) {
+        return Ok(());
+    }
+    let why = reports[0].skipped.as_deref().unwrap_or_default();
+    Err(CliError::failed(format!("nothing was performed: {why}")).next(format!(
+        "`dryarc doctor` says what is there; get the extension by {}",
+        extensions::GET_CONNECTEDK8S
+    )))
 }
 
 fn write(file: &Path, text: &str) -> Result<(), CliError> {
