@@ -2,13 +2,15 @@
 
 use std::collections::HashMap;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 use super::Facts;
 use super::rules::Known;
 
 /// So many rules are looked at one by one: that is quicker than asking first.
 const FEW: usize = 16;
+/// So many bytes of texts are put into the form that is quickest to ask, which takes some hundred bytes of memory for each.
+const QUICK: usize = 32 << 10;
 
 /// The rules of one hook, by their rarest text. Built once for a set of rules.
 ///
@@ -60,7 +62,9 @@ impl Index {
         }
         for (fact, texts) in anchors {
             let (texts, rules): (Vec<String>, Vec<Vec<usize>>) = texts.into_iter().unzip();
-            match AhoCorasick::builder().ascii_case_insensitive(true).build(&texts) {
+            let bytes: usize = texts.iter().map(String::len).sum();
+            let kind = (bytes <= QUICK).then_some(AhoCorasickKind::DFA);
+            match AhoCorasick::builder().ascii_case_insensitive(true).kind(kind).build(&texts) {
                 Ok(texts) => index.anchored.push(Anchored { fact, texts, rules }),
                 // More text than fits into one: then they are looked at.
                 Err(_) => index.always.extend(rules.into_iter().flatten()),
