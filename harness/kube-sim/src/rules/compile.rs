@@ -1,22 +1,23 @@
 //! From what a definition states to rules that can be evaluated, and what is wrong with those that cannot.
 
-use cel::common::ast::SourceInfo;
+use cel::common::ast::{IdedExpr, SourceInfo};
 use cel::{Env, ParseErrors, Program};
 use serde_json::{Value, json};
 
-use super::library;
 use super::types::{self, Place};
+use super::{cost, library};
 
 /// The longest rule that is read, in bytes; a real server's limit on a definition's cost is of this order.
 const LONGEST: usize = 64 * 1024;
 
 /// One rule.
 pub(super) struct Rule {
-    pub(super) program: Program,
+    /// What is run: the rule with what it costs.
+    pub(super) metered: IdedExpr,
     /// The rule itself, trimmed.
     pub(super) text: String,
     pub(super) message: String,
-    pub(super) message_expression: Option<Program>,
+    pub(super) message_expression: Option<IdedExpr>,
     pub(super) reason: String,
     pub(super) field_path: String,
     /// Whether the rule speaks of the old value.
@@ -42,12 +43,13 @@ pub(super) fn rules(env: &Env, schema: &Value) -> Vec<Rule> {
         Some(Rule {
             text: text(rule, "rule").trim().to_owned(),
             message: text(rule, "message").trim().to_owned(),
-            message_expression: message_expression.and_then(|text| parsed(env, text).ok()),
+            message_expression: message_expression
+                .and_then(|text| Some(cost::metered(parsed(env, text).ok()?.expression()))),
             reason: text(rule, "reason").to_owned(),
             field_path: text(rule, "fieldPath").to_owned(),
             optional_old: rule["optionalOldSelf"] == true,
             uses_old,
-            program,
+            metered: cost::metered(program.expression()),
         })
     };
     stated(schema).filter_map(one).collect()
@@ -111,61 +113,113 @@ pub(super) fn at(source: &str, info: &SourceInfo, id: u64, what: &str) -> String
     located(source, before.len(), column, what)
 }
 
+/// What there is to say of the rules of a place.
+#[derive(Default)]
+pub(crate) struct Findings {
+    /// What is wrong with them.
+    pub(crate) problems: Vec<Problem>,
+    /// What each of them is estimated to cost in one object, with the field below the place.
+    pub(crate) costs: Vec<(String, u64)>,
+}
+
 /// One thing that is wrong with the rules of a place.
 pub(crate) struct Problem {
     /// The field below the place: `x-kubernetes-validations[0].rule`.
     pub(crate) field: String,
-    /// What is shown of it; none for what is missing.
-    pub(crate) shown: Option<String>,
+    /// In which way it is wrong.
+    pub(crate) wrong: Wrongness,
     /// Why.
     pub(crate) why: String,
 }
 
-/// What is wrong with the rules that a schema states at one place. `lost` is the path of the list within which the old value
-/// of the place cannot be told, if there is one.
-pub(crate) fn problems(schema: &Value, root: bool, lost: Option<&str>) -> Vec<Problem> {
+/// In which way a field of a rule is wrong.
+pub(crate) enum Wrongness {
+    Missing,
+    /// With what is shown of it.
+    Invalid(String),
+    /// It costs too much.
+    Forbidden,
+}
+
+/// What is wrong with the rules that a schema states at one place, and what they cost. `lost` is the path of the list within
+/// which the old value of the place cannot be told, if there is one.
+pub(crate) fn examine(schema: &Value, root: bool, lost: Option<&str>, often: cost::Cardinality) -> Findings {
+    let mut found = Findings::default();
     if schema["x-kubernetes-validations"].is_null() {
-        return Vec::new();
+        return found;
     }
-    let Ok(env) = library::environment() else { return Vec::new() };
-    let mut found = Vec::new();
+    let Ok(env) = library::environment() else { return found };
     for (index, rule) in stated(schema).enumerate() {
-        let at = |field: &str| format!("x-kubernetes-validations[{index}].{field}");
         let place = Place { schema, root, optional_old: rule["optionalOldSelf"] == true };
-        let source = text(rule, "rule");
-        if source.trim().is_empty() {
-            found.push(Problem { field: at("rule"), shown: None, why: "rule is not specified".into() });
-            continue;
-        }
-        match compiled(&env, place, source, types::Wanted::Bool) {
-            Err(why) => found.push(Problem { field: at("rule"), shown: Some(shown(rule)), why }),
-            Ok(program) => {
-                let uses_old = program.references().has_variable("oldSelf");
-                if let Some(list) = lost.filter(|_| uses_old) {
-                    let why = format!(
-                        "oldSelf cannot be used on the uncorrelatable portion of the schema within {list}"
-                    );
-                    found.push(Problem { field: at("rule"), shown: Some(json!(source).to_string()), why });
-                }
-                let stated = rule.get("optionalOldSelf").filter(|stated| stated.is_boolean() && !uses_old);
-                if let Some(stated) = stated {
-                    let why = "may not be set if oldSelf is not used in rule".to_owned();
-                    found.push(Problem {
-                        field: at("optionalOldSelf"),
-                        shown: Some(stated.to_string()),
-                        why,
-                    });
-                }
-            }
-        }
-        let expression = text(rule, "messageExpression");
-        if !expression.is_empty()
-            && let Err(why) = compiled(&env, place, expression, types::Wanted::Text)
-        {
-            found.push(Problem { field: at("messageExpression"), shown: Some(shown(rule)), why });
-        }
+        let mut one = Examined { rule, index, found: &mut found };
+        one.rule(&env, place, lost, often);
+        one.message(&env, place);
     }
     found
+}
+
+/// One rule that is looked at.
+struct Examined<'a> {
+    rule: &'a Value,
+    index: usize,
+    found: &'a mut Findings,
+}
+
+impl Examined<'_> {
+    fn at(&self, field: &str) -> String {
+        format!("x-kubernetes-validations[{}].{field}", self.index)
+    }
+
+    fn wrong(&mut self, field: &str, wrong: Wrongness, why: impl Into<String>) {
+        let field = self.at(field);
+        self.found.problems.push(Problem { field, wrong, why: why.into() });
+    }
+
+    fn rule(&mut self, env: &Env, place: Place<'_>, lost: Option<&str>, often: cost::Cardinality) {
+        let source = text(self.rule, "rule");
+        if source.trim().is_empty() {
+            return self.wrong("rule", Wrongness::Missing, "rule is not specified");
+        }
+        let program = match compiled(env, place, source, types::Wanted::Bool) {
+            Ok(program) => program,
+            Err(why) => return self.wrong("rule", Wrongness::Invalid(shown(self.rule)), why),
+        };
+        let (each, times) = cost::estimate(program.expression(), place);
+        self.costs("rule", "estimated rule cost", each.saturating_mul(often.unwrap_or(times)));
+        let uses_old = program.references().has_variable("oldSelf");
+        if let Some(list) = lost.filter(|_| uses_old) {
+            let why =
+                format!("oldSelf cannot be used on the uncorrelatable portion of the schema within {list}");
+            self.wrong("rule", Wrongness::Invalid(json!(source).to_string()), why);
+        }
+        let stated = self.rule.get("optionalOldSelf").filter(|stated| stated.is_boolean() && !uses_old);
+        if let Some(stated) = stated {
+            let why = "may not be set if oldSelf is not used in rule";
+            self.wrong("optionalOldSelf", Wrongness::Invalid(stated.to_string()), why);
+        }
+    }
+
+    fn message(&mut self, env: &Env, place: Place<'_>) {
+        let source = text(self.rule, "messageExpression");
+        if source.is_empty() || text(self.rule, "rule").trim().is_empty() {
+            return;
+        }
+        match compiled(env, place, source, types::Wanted::Text) {
+            Err(why) => self.wrong("messageExpression", Wrongness::Invalid(shown(self.rule)), why),
+            Ok(program) => {
+                let (each, _) = cost::estimate(program.expression(), place);
+                self.costs("messageExpression", "estimated messageExpression cost", each);
+            }
+        }
+    }
+
+    fn costs(&mut self, field: &str, what: &str, cost: u64) {
+        if cost > cost::OF_ONE_RULE {
+            self.wrong(field, Wrongness::Forbidden, cost::beyond(what, cost, cost::OF_ONE_RULE));
+        }
+        let field = self.at(field);
+        self.found.costs.push((field, cost));
+    }
 }
 
 /// A rule as Go prints it.

@@ -5,10 +5,11 @@
 //! before it ever runs. Source: Kubernetes' documentation of validation rules, and kube's structural CEL library.
 //!
 //! Not modelled, and refused by name when a definition is written: functions of Kubernetes' CEL libraries for URLs, addresses,
-//! quantities, formats, regular expressions beyond `matches`, sets and times. Not modelled, and silently so: the limits on a
-//! rule's cost, and that a text of format `date-time` is a timestamp (it is a text here, which compares alike).
+//! quantities, formats, regular expressions beyond `matches`, sets and times. Not modelled, and silently so: that a
+//! text of format `date-time` is a timestamp (it is a text here, which compares alike).
 
 mod compile;
+mod cost;
 mod evaluate;
 mod library;
 mod types;
@@ -25,7 +26,8 @@ use serde_json::Value;
 
 use crate::status::Cause;
 use compile::Rule;
-pub(crate) use compile::problems;
+pub(crate) use compile::{Wrongness, examine};
+pub(crate) use cost::{Cardinality, OF_A_SCHEMA, beyond, most_often};
 
 /// The rules of one schema, compiled when they are first asked about.
 ///

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{Rules, problems};
+use super::{Rules, examine};
 
 fn thing(rules: Value) -> Value {
     json!({"type": "object", "properties": {"spec": {"type": "object", "x-kubernetes-validations": rules, "properties": {
@@ -21,8 +21,8 @@ fn broken(rules: Value, now: &Value, old: Option<&Value>) -> Vec<(String, String
 
 fn wrong(rule: &str) -> String {
     let schema = thing(json!([{"rule": rule}]));
-    let found = problems(&schema["properties"]["spec"], false, None);
-    found.into_iter().map(|problem| problem.why).collect::<Vec<_>>().join("; ")
+    let found = examine(&schema["properties"]["spec"], false, None, Some(1));
+    found.problems.into_iter().map(|problem| problem.why).collect::<Vec<_>>().join("; ")
 }
 
 #[test]
@@ -125,4 +125,95 @@ fn rules_made_of_pieces_of_rules_cost_an_error_at_most() {
     }
     assert!(!wrong(&"(".repeat(5000)).is_empty());
     assert!(!wrong(&format!("{}1", "-".repeat(5000))).is_empty() || !wrong(&"x".repeat(70_000)).is_empty());
+}
+
+/// A list of numbers with rules about it.
+fn list(rules: Value) -> Value {
+    json!({"type": "object", "x-kubernetes-validations": rules, "properties": {
+        "list": {"type": "array", "maxItems": 1000, "items": {"type": "integer"}},
+        "names": {"type": "array", "items": {"type": "string"}}, "name": {"type": "string", "maxLength": 10}}})
+}
+
+fn causes_of(rules: Value, object: &Value) -> Vec<String> {
+    let found = Rules::default().check(&list(rules), object, None, &[]);
+    found.into_iter().map(|cause| cause.message).collect()
+}
+
+#[test]
+fn a_rule_that_costs_too_much_is_stopped_and_no_other_is_looked_at() {
+    let rules = json!([
+        {"rule": "self.list.all(x, self.list.all(y, x >= y || y >= x))", "message": "all compare"},
+        {"rule": "self.list.size() == 0"},
+    ]);
+    let small: Vec<u32> = (0..20).collect();
+    let found = causes_of(rules.clone(), &json!({"list": small}));
+    assert_eq!(found, ["Invalid value: \"object\": failed rule: self.list.size() == 0"]);
+    let large: Vec<u32> = (0..600).collect();
+    let why = "Invalid value: \"object\": 'operation cancelled: actual cost limit exceeded': no further validation \
+               rules will be run due to call cost exceeds limit for rule: all compare";
+    assert_eq!(causes_of(rules, &json!({"list": large})), [why]);
+}
+
+#[test]
+fn what_a_rule_makes_is_charged_before_it_is_made() {
+    let text = "x".repeat(100_000);
+    for rule in [
+        "self.name.replace('', self.name).size() > 1",
+        "self.names.map(x, self.names + self.names).size() > 1",
+        "self.names.all(x, self.names.join(self.name).size() > 1)",
+        "self.names.all(x, !self.name.matches(x + '{500}'))",
+        "self.names.all(x, self.names == self.names)",
+    ] {
+        let names: Vec<String> = (0..4000).map(|number| format!("name-{number}")).collect();
+        let found = causes_of(json!([{"rule": rule}]), &json!({"name": text, "names": names}));
+        let stopped = found.iter().any(|why| why.contains("actual cost limit exceeded"));
+        assert!(stopped, "{rule}: {found:?}");
+    }
+}
+
+#[test]
+fn rules_mean_the_same_with_what_they_cost() {
+    let object = json!({"list": [3, 1, 2], "names": ["b", "a"], "name": "ab"});
+    for (rule, holds) in [
+        ("self.list.exists_one(x, x > 2)", true),
+        ("self.list.exists_one(x, x > 1)", false),
+        ("self.list.map(x, x * 2) == [6, 2, 4]", true),
+        ("self.list.map(x, x > 1, x + 1) == [4, 3]", true),
+        ("self.list.filter(x, x > 1).size() == 2", true),
+        ("self.list.exists(x, x > 2) && !self.list.all(x, x > 2)", true),
+        ("self.names.join('-') == 'b-a' && self.names.join() == 'ba'", true),
+        ("self.name.replace('a', 'bb') == 'bbb' && 'xaya'.replace('a', 'o', 1) == 'xoya'", true),
+        ("self.name.matches('^a') && matches(self.name, 'b$') && !self.name.matches('c')", true),
+        ("self.name.contains('b') && self.name.startsWith('a') && self.name.endsWith('b')", true),
+        ("self.name.split('').size() == 2 && self.name.upperAscii() == 'AB'", true),
+        ("'a' in self.names && !('c' in self.names) && 'name' in {'name': 1}", true),
+        ("self.names.min() == 'a' && !self.names.isSorted() && self.names.indexOf('a') == 1", true),
+        ("has(self.name) && !has(self.gone) ? self.name < 'b' : false", true),
+        ("[self.name].all(x, x + x == 'abab') && {'k': self.name}.k == 'ab'", true),
+        ("self.?name.optMap(x, x + 'c').orValue('') == 'abc'", true),
+        ("self.list[0] == 3 && -self.list[1] == -1 && self.list[2] % 2 == 0", true),
+        ("string(self.list[0]) == '3' && int('4') > self.list[0] && bytes('a') == b'a'", true),
+    ] {
+        let found = causes_of(json!([{"rule": rule}]), &object);
+        // What the library does not know of either way is told, never taken for true.
+        let unknown = found.iter().any(|why| why.contains("evaluating rule"));
+        assert!(unknown || found.is_empty() == holds, "{rule}: {found:?}");
+    }
+}
+
+#[test]
+fn definitions_whose_rules_are_estimated_to_cost_too_much_are_refused() {
+    let costs = |rule: &str| {
+        let schema = list(json!([{"rule": rule}]));
+        let found = examine(&schema, true, None, Some(1));
+        (
+            found.costs.first().map(|(_, cost)| *cost),
+            found.problems.first().map(|problem| problem.why.clone()),
+        )
+    };
+    assert_eq!(costs("self.list.size() > 1"), (Some(4), None));
+    assert_eq!(costs("self.list.all(x, x > 1)"), (Some(5003), None));
+    let (cost, why) = costs("self.names.all(x, self.names.exists(y, x == y))");
+    assert!(cost > Some(1_000_000_000), "{cost:?}");
+    assert!(why.unwrap().starts_with("estimated rule cost exceeds budget by factor of more than 100x (try "));
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::errors::{Errors, items, text};
-use super::names;
+use super::{names, rules};
 
 /// What groups of Kubernetes itself must say of their approval.
 const APPROVAL: &str = "api-approved.kubernetes.io";
@@ -52,7 +52,7 @@ pub(super) fn check(it: &Value, old: Option<&Value>, errors: &mut Errors) {
             format!("{path}.schema.openAPIV3Schema")
         };
         structure(schema, &whole, errors);
-        rules(schema, &whole, true, None, errors);
+        rules::check(schema, &whole, errors);
         if !schema.is_object() {
             errors.required(format!("{path}.schema.openAPIV3Schema"), "");
         } else if text(schema, "type") != "object" {
@@ -120,29 +120,6 @@ fn structure(schema: &Value, path: &str, errors: &mut Errors) {
             errors,
         );
         structure(&schema["additionalProperties"], &path, errors);
-    }
-}
-
-/// Every rule in CEL can be compiled. `lost` is the path of the list within which the old value of this place cannot be told.
-fn rules(schema: &Value, path: &str, root: bool, lost: Option<&str>, errors: &mut Errors) {
-    for problem in crate::rules::problems(schema, root, lost) {
-        let path = format!("{path}.{}", problem.field);
-        match problem.shown {
-            Some(shown) => errors.invalid_shown(path, &shown, &problem.why),
-            None => errors.required(path, &problem.why),
-        }
-    }
-    for (field, inner) in schema["properties"].as_object().into_iter().flatten() {
-        rules(inner, &format!("{path}.properties[{field}]"), false, lost, errors);
-    }
-    if schema["items"].is_object() {
-        let keyed = schema["x-kubernetes-list-type"] == "map";
-        let lost = lost.or((!keyed).then_some(path));
-        rules(&schema["items"], &format!("{path}.items"), false, lost, errors);
-    }
-    if schema["additionalProperties"].is_object() {
-        let path = format!("{path}.additionalProperties");
-        rules(&schema["additionalProperties"], &path, false, lost, errors);
     }
 }
 

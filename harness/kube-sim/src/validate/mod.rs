@@ -15,6 +15,7 @@ mod objects;
 mod pods;
 mod policies;
 mod quantity;
+mod rules;
 mod storage;
 mod workloads;
 

@@ -1,6 +1,8 @@
 //! What a structural schema says against an object. Source of the wording: kube-openapi's validation, as the API server
 //! shows it.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use super::formats;
@@ -277,14 +279,15 @@ fn duplicates(schema: &Value, value: &Value, path: &str, causes: &mut Vec<Cause>
             }
         }
         Value::Array(items) => {
-            let mut seen: Vec<Value> = Vec::new();
+            let mut seen: HashSet<String> = HashSet::new();
             for (index, item) in items.iter().enumerate() {
                 if let Some(key) = identity(schema, item) {
+                    let key = key.to_string();
                     if seen.contains(&key) {
                         let message = format!("Duplicate value: {key}");
                         causes.push(Cause::new("FieldValueDuplicate", format!("{path}[{index}]"), message));
                     }
-                    seen.push(key);
+                    seen.insert(key);
                 }
                 duplicates(&schema["items"], item, &format!("{path}[{index}]"), causes);
             }

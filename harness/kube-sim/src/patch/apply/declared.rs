@@ -2,6 +2,8 @@
 //!
 //! Source: the wording of structured merge and diff's typed values.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::fields::Element;
@@ -44,7 +46,7 @@ fn look(place: Place<'_>, value: &Value, path: &str, found: &mut Vec<String>) {
 }
 
 fn look_at_items(place: Place<'_>, items: &[Value], path: &str, found: &mut Vec<String>) {
-    let mut seen: Vec<Element> = Vec::new();
+    let mut seen: BTreeSet<Element> = BTreeSet::new();
     for (index, item) in items.iter().enumerate() {
         let element = match place.list_type() {
             ListType::Atomic => Element::Index(index as u64),
@@ -59,7 +61,7 @@ fn look_at_items(place: Place<'_>, items: &[Value], path: &str, found: &mut Vec<
             return;
         }
         look(place.items(), item, &format!("{path}{element}"), found);
-        seen.push(element);
+        seen.insert(element);
     }
 }
 

@@ -3,6 +3,8 @@
 //! Source: the rules of structured merge and diff: scalars and atomic lists and maps are single fields; items of
 //! set-like and map-like lists are members of their own; where no schema is known, objects merge and lists are atomic.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::{Map, Value};
 
 use super::fields::{Element, FieldSet};
@@ -141,14 +143,14 @@ fn compare_items(
         items.iter().map(|item| (identity.element(item), item.clone())).collect()
     };
     let (old, new) = (index(before), index(after));
-    let get = |list: &[(Element, Value)], wanted: &Element| {
-        list.iter().find(|(element, _)| element == wanted).map(|(_, item)| item.clone())
-    };
+    // Of several items of one identity the first counts.
+    let in_new: BTreeMap<&Element, &Value> =
+        new.iter().rev().map(|(element, item)| (element, item)).collect();
+    let in_old: BTreeSet<&Element> = old.iter().map(|(element, _)| element).collect();
     for (element, item) in &old {
-        let inner = compare(identity.place.items(), Some(item), get(&new, element).as_ref());
-        found.add(element, inner);
+        found.add(element, compare(identity.place.items(), Some(item), in_new.get(element).copied()));
     }
-    for (element, item) in new.iter().filter(|(element, _)| get(&old, element).is_none()) {
+    for (element, item) in new.iter().filter(|(element, _)| !in_old.contains(element)) {
         found.add(element, compare(identity.place.items(), None, Some(item)));
     }
 }
@@ -176,12 +178,14 @@ pub(super) fn merge(place: Place<'_>, live: Option<&Value>, applied: &Value) -> 
 fn merge_items(identity: &Identity<'_>, live: &[Value], applied: &[Value]) -> Vec<Value> {
     let old: Vec<Element> = live.iter().map(|item| identity.element(item)).collect();
     let new: Vec<Element> = applied.iter().map(|item| identity.element(item)).collect();
-    let mut shared = new.iter().filter(|element| old.contains(element)).peekable();
+    let in_new: BTreeSet<&Element> = new.iter().collect();
+    let in_old: BTreeMap<&Element, &Value> = old.iter().zip(live).rev().collect();
+    let mut shared = new.iter().filter(|element| in_old.contains_key(element)).peekable();
     let mut out = Vec::with_capacity(live.len().max(applied.len()));
     let (mut left, mut right) = (old.iter().zip(live).peekable(), new.iter().zip(applied).peekable());
     loop {
         if let Some((element, item)) = left.peek().copied() {
-            if !new.contains(element) {
+            if !in_new.contains(element) {
                 out.push(item.clone());
                 left.next();
                 continue;
@@ -196,8 +200,7 @@ fn merge_items(identity: &Identity<'_>, live: &[Value], applied: &[Value]) -> Ve
             }
         }
         let Some((element, item)) = right.next() else { break };
-        let found = old.iter().position(|candidate| candidate == element).and_then(|at| live.get(at));
-        out.push(merge(identity.place.items(), found, item));
+        out.push(merge(identity.place.items(), in_old.get(element).copied(), item));
         if shared.peek() == Some(&element) {
             shared.next();
         }
