@@ -83,8 +83,11 @@ impl Api {
             return self.apply_scale(txn, target, &applied, options).map(|scale| (scale, false));
         }
         super::create::fit_to_path(kind, namespace, &mut applied)?;
-        check_name(name, &applied)?;
         let live = Self::stored(txn, kind, &target.key()).cloned();
+        // What is there has its name, whether it is applied or not.
+        if live.is_none() || !meta::name(&applied).is_empty() {
+            check_name(name, &applied)?;
+        }
         let Some(live) = live else {
             if target.sub != Sub::Main {
                 return Err(Status::not_found(kind, name));

@@ -53,9 +53,13 @@ fn unrecognized(kind: &str, why: &str, shown: &str) -> Status {
 
 /// An object in JSON. Nothing but `null` is taken for an object that says nothing.
 pub(crate) fn json(kind: &str, body: &[u8]) -> Result<Value, Status> {
+    plain_json(body).map_err(|why| unrecognized(kind, &why, &shown(body)))
+}
+
+/// The same, with no more than the decoder's own words for what is wrong.
+pub(crate) fn plain_json(body: &[u8]) -> Result<Value, String> {
     const HEAD: &str = "struct { APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }";
-    let lead = "couldn't get version/kind; json parse error: ";
-    let refused = |why: String| unrecognized(kind, &format!("{lead}{why}"), &shown(body));
+    let refused = |why: String| format!("couldn't get version/kind; json parse error: {why}");
     let value: Value = serde_json::from_slice(body).map_err(|error| refused(go_error(&error)))?;
     match &value {
         Value::Null => Ok(Value::Object(serde_json::Map::new())),

@@ -1,6 +1,7 @@
 //! The only floor that knows HTTP: TLS, authentication, authorization, negotiation, and the shape of answers.
 
 mod body;
+mod finalizers;
 mod frames;
 mod listener;
 mod lists;

@@ -232,6 +232,29 @@ pub(super) fn revisions(query: &Query, watch: bool) -> Result<Option<u64>, Statu
     Ok(version.filter(|_| matching == Some("Exact")).and_then(|text| text.parse().ok()))
 }
 
+/// Refuses options of a deletion that are of a wrong type, in the words of Go's decoder.
+pub(super) fn check_types(sent: &Value) -> Result<(), String> {
+    type Fits = fn(&Value) -> bool;
+    const FIELDS: [(&str, &str, Fits); 6] = [
+        ("gracePeriodSeconds", "int64", |value| value.as_i64().is_some()),
+        ("preconditions", "v1.Preconditions", Value::is_object),
+        ("orphanDependents", "bool", Value::is_boolean),
+        ("propagationPolicy", "v1.DeletionPropagation", Value::is_string),
+        ("dryRun", "[]string", Value::is_array),
+        ("ignoreStoreReadErrorWithClusterBreakingPotential", "bool", Value::is_boolean),
+    ];
+    for (field, wanted, fits) in FIELDS {
+        let value = &sent[field];
+        if !value.is_null() && !fits(value) {
+            let found = super::body::go_name(value);
+            return Err(format!(
+                "json: cannot unmarshal {found} into Go struct field DeleteOptions.{field} of type {wanted}"
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// How to delete: the body's options, else the query's.
 pub(super) fn delete(query: &Query, sent: &Value) -> Result<DeleteOptions, Status> {
     let mut causes = Vec::new();

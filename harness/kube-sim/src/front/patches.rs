@@ -27,11 +27,11 @@ pub(super) fn read(media: &str, bytes: &[u8]) -> Result<Patch, Status> {
         serde_json::from_slice(bytes)
             .map_err(|error| Status::bad_request(format!("{lead}{}", body::go_error(&error))))
     };
-    let map = |value: &Value| match value {
+    let map = |value: &Value, lead: &str| match value {
         Value::Object(_) => Ok(()),
         Value::Null => Err(Status::bad_request("Invalid JSON Patch")),
         other => Err(Status::bad_request(format!(
-            "error decoding patch: json: cannot unmarshal {} into Go value of type map[string]interface {{}}",
+            "{lead}json: cannot unmarshal {} into Go value of type map[string]interface {{}}",
             body::go_name(other)
         ))),
     };
@@ -48,12 +48,12 @@ pub(super) fn read(media: &str, bytes: &[u8]) -> Result<Patch, Status> {
         }
         "application/merge-patch+json" => {
             let patch = decode("error decoding patch: ")?;
-            map(&patch)?;
+            map(&patch, "error decoding patch: ")?;
             Patch::Merge(patch)
         }
         "application/strategic-merge-patch+json" => {
             let patch = decode("")?;
-            map(&patch)?;
+            map(&patch, "")?;
             Patch::Strategic(patch)
         }
         _ => Patch::Apply(applied(bytes)?),

@@ -33,7 +33,8 @@ async fn document(
     query: &Query,
     headers: &HeaderMap,
 ) -> Result<Response, Status> {
-    if !matches!(info.verb.as_str(), "get" | "head") {
+    let no_head = ["/version", "/api"].contains(&info.path.trim_end_matches('/'));
+    if info.verb != "get" && (info.verb != "head" || no_head) {
         return Err(Status::method_not_allowed());
     }
     let gzip = render::takes_gzip(headers);

@@ -13,7 +13,7 @@ use super::negotiate::{Accepted, Form};
 use super::request_info::{Query, RequestInfo};
 
 use super::options::{FieldValidation, Verb};
-use super::{Server, body, lists, options, patches, render, show, subresources, watch};
+use super::{Server, body, finalizers, lists, options, patches, render, show, subresources, watch};
 use crate::admission;
 use crate::api::{
     Caller, DeleteOptions, FieldSelector, LabelSelector, Patch, PatchOptions, Selection, Sub, WriteOptions,
@@ -142,7 +142,14 @@ impl Request<'_> {
     }
 
     fn delete_options(&self) -> Result<DeleteOptions, Status> {
-        let sent = if self.body.is_empty() { Value::Null } else { self.object()? };
+        // What cannot be read is an error of the server's own, without a reason.
+        let failed = |why: String| Status::new(500, "", why);
+        let sent = match body::media_type(self.headers) {
+            _ if self.body.is_empty() => Value::Null,
+            "application/json" => body::plain_json(&self.body).map_err(failed)?,
+            _ => self.object()?,
+        };
+        options::check_types(&sent).map_err(failed)?;
         options::delete(self.query, &sent)
     }
 
@@ -188,8 +195,10 @@ impl Request<'_> {
                 let object = self.object()?;
                 let warnings = self.unknown_fields(sub, &object, asked.fields)?;
                 let options = WriteOptions { dry_run: asked.dry_run };
+                let before = self.before();
                 let stored = api.update(&self.caller, kind, sub, self.namespace(), name, object, &options)?;
-                let warnings: Vec<_> = warnings.into_iter().chain(self.policy_warnings(&stored)).collect();
+                let said = self.policy_warnings(&before, &stored);
+                let warnings: Vec<_> = warnings.into_iter().chain(said).collect();
                 Ok(self.warned(self.render(StatusCode::OK, stored), &warnings))
             }
             _ => self.patch(sub),
@@ -220,8 +229,9 @@ impl Request<'_> {
             manager.clone_into(&mut caller.manager);
         }
         let options = PatchOptions { dry_run: asked.dry_run, force: asked.force };
+        let before = self.before();
         let (object, created) = api.patch(&caller, kind, sub, self.namespace(), name, patch, &options)?;
-        warnings.extend(self.policy_warnings(&object));
+        warnings.extend(self.policy_warnings(&before, &object));
         let code = if created { StatusCode::CREATED } else { StatusCode::OK };
         Ok(self.warned(self.render(code, object), &warnings))
     }
@@ -236,13 +246,22 @@ impl Request<'_> {
         let options = WriteOptions { dry_run: asked.dry_run };
         let api = &self.server.api;
         let created = api.create(&self.caller, &self.kind, self.namespace(), object, &options)?;
-        let warnings: Vec<_> = warnings.into_iter().chain(self.policy_warnings(&created)).collect();
+        let warnings: Vec<_> =
+            warnings.into_iter().chain(self.policy_warnings(&Value::Null, &created)).collect();
         Ok(self.warned(self.render(StatusCode::CREATED, created), &warnings))
     }
 
-    /// What the namespace's policies say of an object that was written.
-    fn policy_warnings(&self, object: &Value) -> Vec<String> {
-        admission::warnings(&self.server.api, &self.kind, object)
+    /// A custom resource that is to be written, as it is until then; null if there is none.
+    fn before(&self) -> Value {
+        let live = || self.server.api.get(&self.kind, self.namespace(), &self.info.name).ok();
+        self.kind.custom.as_ref().and_then(|_| live()).unwrap_or_default()
+    }
+
+    /// What the namespace's policies say of an object that was written, and what is said of its new finalizers.
+    fn policy_warnings(&self, before: &Value, object: &Value) -> Vec<String> {
+        let mut said = finalizers::warnings(&self.kind, before, object);
+        said.extend(admission::warnings(&self.server.api, &self.kind, object));
+        said
     }
 
     fn list(&self) -> Result<Response, Status> {

@@ -128,7 +128,7 @@ async fn token(request: &Request<'_>) -> Result<Response, Status> {
     let pod = match meta::text(bound, "/kind") {
         "" => None,
         "Pod" => Some((meta::text(bound, "/name").to_owned(), meta::text(bound, "/uid").to_owned())),
-        other => return Err(Status::not_modelled(&format!("binding a token to a {other}"))),
+        other => return Err(unbound(request, bound, other)),
     };
     let seconds = token_lifetime(&object)?;
     let fields = asked_fields(&object["spec"]);
@@ -163,6 +163,22 @@ async fn token(request: &Request<'_>) -> Result<Response, Status> {
         metadata.insert("managedFields".into(), managed);
     }
     Ok(render::json(StatusCode::CREATED, &object, false))
+}
+
+/// Why a token is bound to nothing but pods: other things that are there are not modelled.
+fn unbound(request: &Request<'_>, bound: &Value, kind: &str) -> Status {
+    let api = &request.server.api;
+    let version = meta::text(bound, "/apiVersion");
+    let known = version == "v1" && ["Secret", "Node"].contains(&kind);
+    let Some(found) = api.kind("", kind).ok().filter(|_| known) else {
+        let shown = if version.contains('/') { version.to_owned() } else { format!("/{version}") };
+        return Status::bad_request(format!("cannot bind token to object of type {shown}, Kind={kind}"));
+    };
+    let namespace = request.info.namespace().filter(|_| found.namespaced);
+    match api.get(&found, namespace, meta::text(bound, "/name")) {
+        Err(missing) => missing,
+        Ok(_) => Status::not_modelled(&format!("binding a token to a {kind}")),
+    }
 }
 
 /// The fields of a token request that its sender owns.

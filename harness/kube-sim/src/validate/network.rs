@@ -35,6 +35,13 @@ fn ingress(spec: &Value, errors: &mut Errors) {
             http_path(one, &path, errors);
         }
     }
+    for (path, tls) in items(spec, "spec", "tls") {
+        for (path, host) in items(tls, &path, "hosts") {
+            let host = host.as_str().unwrap_or_default();
+            let name = host.strip_prefix("*.").unwrap_or(host);
+            errors.invalid_text(&path, host, names::dns_subdomain(name));
+        }
+    }
     let class = text(spec, "ingressClassName");
     if !class.is_empty() {
         errors.invalid_text("spec.ingressClassName", class, names::dns_subdomain(class));
@@ -133,7 +140,12 @@ fn policy(spec: &Value, errors: &mut Errors) {
             }
         }
     }
-    for (path, one) in items(spec, "spec", "policyTypes") {
+    let kinds = items(spec, "spec", "policyTypes");
+    if kinds.len() > 2 {
+        let why = "may not specify more than two policyTypes";
+        return errors.invalid("spec.policyTypes", &spec["policyTypes"], why);
+    }
+    for (path, one) in kinds {
         if !matches!(one.as_str(), Some("Ingress" | "Egress")) {
             errors.not_supported(path, one, &["Ingress", "Egress"]);
         }

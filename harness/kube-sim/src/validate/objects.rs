@@ -113,6 +113,14 @@ fn secret(it: &Value, errors: &mut Errors) {
     }
 }
 
+/// A port as the real server's error tells it apart from others.
+fn told(port: &Value) -> Value {
+    json!({
+        "Name": "", "Protocol": text(port, "protocol"), "AppProtocol": null, "Port": port["port"], "TargetPort": 0,
+        "NodePort": 0,
+    })
+}
+
 fn service(it: &Value, old: Option<&Value>, errors: &mut Errors) {
     let spec = &it["spec"];
     let ports = items(spec, "spec", "ports");
@@ -163,7 +171,7 @@ fn service(it: &Value, old: Option<&Value>, errors: &mut Errors) {
         }
         pods::port_or_name(&port["targetPort"], &format!("{path}.targetPort"), errors);
         if !numbers.insert((protocol, port["port"].as_i64())) {
-            errors.duplicate(path.as_str(), &json!({"port": port["port"], "protocol": protocol}));
+            errors.duplicate(path.as_str(), &told(port));
         }
     }
     meta::label_map(&spec["selector"], "spec.selector", errors);

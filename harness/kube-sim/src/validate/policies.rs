@@ -10,7 +10,7 @@ use crate::status::Cause;
 pub(super) fn check(group: &str, kind: &str, it: &Value, old: Option<&Value>, errors: &mut Errors) {
     let spec = &it["spec"];
     match (group, kind) {
-        ("autoscaling", "HorizontalPodAutoscaler") => autoscaler(spec, errors),
+        ("autoscaling", "HorizontalPodAutoscaler") => autoscaler(spec, old, errors),
         ("policy", "PodDisruptionBudget") => budget(spec, errors),
         ("", "ResourceQuota") => quota(&spec["hard"], errors),
         ("", "LimitRange") => limits(spec, errors),
@@ -35,7 +35,7 @@ pub(super) fn check(group: &str, kind: &str, it: &Value, old: Option<&Value>, er
     }
 }
 
-fn autoscaler(spec: &Value, errors: &mut Errors) {
+fn autoscaler(spec: &Value, old: Option<&Value>, errors: &mut Errors) {
     let (least, most) = (spec["minReplicas"].as_i64(), spec["maxReplicas"].as_i64().unwrap_or_default());
     if least.is_some_and(|least| least < 1) {
         errors.invalid("spec.minReplicas", &spec["minReplicas"], "must be greater than or equal to 1");
@@ -52,9 +52,12 @@ fn autoscaler(spec: &Value, errors: &mut Errors) {
             errors.required(format!("spec.scaleTargetRef.{field}"), "");
         }
     }
-    if text(target, "apiVersion").is_empty() && text(target, "kind").is_empty() {
+    let version = text(target, "apiVersion");
+    // Only replication controllers can be scaled without a group.
+    let core = text(target, "kind") == "ReplicationController";
+    if old.is_none() && !version.contains('/') && !core {
         let why = "apiVersion must specify API group";
-        errors.invalid("spec.scaleTargetRef.apiVersion", &json!(""), why);
+        errors.invalid("spec.scaleTargetRef.apiVersion", &json!(version), why);
     }
     let metrics = items(spec, "spec", "metrics");
     if least == Some(0) && !metrics.iter().any(|(_, one)| matches!(text(one, "type"), "Object" | "External"))
@@ -92,6 +95,12 @@ fn budget(spec: &Value, errors: &mut Errors) {
     }
     for field in ["minAvailable", "maxUnavailable"] {
         errors.not_negative(&format!("spec.{field}"), &spec[field]);
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let share = |text: &str| text.strip_suffix('%').is_some_and(digits);
+        if spec[field].as_str().is_some_and(|text| !share(text)) {
+            let why = "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')";
+            errors.invalid(format!("spec.{field}"), &spec[field], why);
+        }
     }
     meta::selector(&spec["selector"], "spec.selector", errors);
 }
@@ -226,8 +235,7 @@ fn priority(it: &Value, old: Option<&Value>, errors: &mut Errors) {
             "priority class names with 'system-' prefix are reserved for system use only. error: {name} is not a known system priority class"
         );
         errors.forbidden("metadata.name", &why);
-    }
-    if !known && it["value"].as_i64().is_some_and(|value| value > HIGHEST) {
+    } else if !known && it["value"].as_i64().is_some_and(|value| value > HIGHEST) {
         let why = format!("maximum allowed value of a user defined priority is {HIGHEST}");
         errors.forbidden("value", &why);
     }

@@ -18,6 +18,9 @@ pub(super) fn claim(spec: &Value, old: Option<&Value>, errors: &mut Errors) {
     } else if quantity::nano(storage).is_some_and(|amount| amount <= 0) {
         errors.invalid("spec.resources[storage]", storage, "must be greater than zero");
     }
+    if spec["volumeMode"].as_str().is_some_and(|mode| !["Block", "Filesystem"].contains(&mode)) {
+        errors.not_supported("spec.volumeMode", &spec["volumeMode"], &["Block", "Filesystem"]);
+    }
 }
 
 /// Of a claim's specification only a few fields change: the volume is named once, a class is given to one that has none,
@@ -55,6 +58,11 @@ fn modes(spec: &Value, required: &str, errors: &mut Errors) {
         stated.iter().filter(|(_, mode)| !mode.as_str().is_some_and(|mode| MODES.contains(&mode)))
     {
         errors.not_supported("spec.accessModes", mode, &MODES);
+    }
+    let once = |mode: &Value| *mode == "ReadWriteOncePod";
+    let others = |mode: &Value| !once(mode) && mode.as_str().is_some_and(|mode| MODES.contains(&mode));
+    if stated.iter().any(|(_, mode)| once(mode)) && stated.iter().any(|(_, mode)| others(mode)) {
+        errors.forbidden("spec.accessModes", "may not use ReadWriteOncePod with other access modes");
     }
 }
 

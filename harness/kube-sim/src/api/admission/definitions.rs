@@ -56,6 +56,8 @@ pub(super) fn on_update(definition: &mut Value) {
 /// A definition that is deleted stays, terminating, until a controller has ended its objects.
 pub(in crate::api) fn on_delete(api: &Api, live: &Value, definition: &mut Value) {
     if meta::is_deleting(live) {
+        // Asked again, the real server says how long it waits.
+        meta::metadata(definition).insert("deletionGracePeriodSeconds".into(), 0.into());
         return;
     }
     meta::add_finalizer(definition, FINALIZER);
