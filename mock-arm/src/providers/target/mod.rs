@@ -206,6 +206,8 @@ mod tests {
                 id: "a*B".into()
             }
         );
+        let path = "/subscriptions/S/providers/Microsoft.HybridCompute/locations/eastus/operationStatus/a";
+        assert!(matches!(Target::parse(path, false), Target::OperationStatus { .. }));
     }
 
     #[test]

@@ -89,7 +89,9 @@ impl<'a> Target<'a> {
             }
             (_, None, [namespace, locations, _, statuses, id])
                 if is(locations, "locations")
-                    && (is(statuses, "operationStatuses") || is(statuses, "operationsstatus")) =>
+                    && ["operationStatuses", "operationStatus", "operationsstatus"]
+                        .iter()
+                        .any(|known| is(statuses, known)) =>
             {
                 let kind = format!("locations/{statuses}").into();
                 Self::OperationStatus { subscription, namespace, kind, id: decode(id) }
