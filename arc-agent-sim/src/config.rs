@@ -44,6 +44,8 @@ pub struct AgentConfig {
     pub relay_suffix_override: Option<String>,
     /// `ACTIVE_DIRECTORY_ENDPOINT`, without a trailing slash.
     pub active_directory: String,
+    /// Whether the cluster has an OIDC issuer in Azure (`ENABLE_OIDC_ISSUER`).
+    pub oidc_issuer: bool,
     /// `ONBOARDING_SECRET_NAME` and `ONBOARDING_SECRET_NAMESPACE`.
     pub onboarding_secret: (String, String),
     /// `RESYNC_AFTER`: how often metadata is collected and pushed (world time).
@@ -111,6 +113,7 @@ impl AgentConfig {
             active_directory: or("ACTIVE_DIRECTORY_ENDPOINT", "https://login.microsoftonline.com")
                 .trim_end_matches('/')
                 .to_owned(),
+            oidc_issuer: get("ENABLE_OIDC_ISSUER").is_some_and(|word| word.eq_ignore_ascii_case("true")),
             onboarding_secret: (
                 or("ONBOARDING_SECRET_NAME", "azure-arc-connect-privatekey"),
                 or("ONBOARDING_SECRET_NAMESPACE", NAMESPACE),

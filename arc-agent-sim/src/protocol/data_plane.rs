@@ -24,6 +24,19 @@ pub(crate) async fn get<T: DeserializeOwned>(
         .map_err(|error| CallError::Unreadable(call.path().into(), error.to_string()))
 }
 
+/// A POST of JSON, whose reply is read as JSON.
+pub(crate) async fn ask<T: DeserializeOwned>(
+    agent: &Agent,
+    token: &str,
+    call: AgentCall,
+    body: &impl Serialize,
+) -> Result<T, CallError> {
+    let unreadable = |error: serde_json::Error| CallError::Unreadable(call.path().into(), error.to_string());
+    let body = serde_json::to_vec(body).map_err(unreadable)?;
+    let reply = exchange(agent, token, call, body.into()).await?;
+    serde_json::from_slice(&reply).map_err(unreadable)
+}
+
 /// A POST of JSON; what the reply says beyond success does not matter.
 pub(crate) async fn post(
     agent: &Agent,

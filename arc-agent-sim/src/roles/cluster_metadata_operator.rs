@@ -11,6 +11,7 @@ use k8s_openapi::api::core::v1::Node;
 use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams};
 use serde_json::json;
 
+use super::cluster_identity_operator::signing_keys;
 use crate::agent::Agent;
 use crate::error::{AgentError, CallError};
 use crate::identity::{self, CERTIFICATE_EXPIRY, CERTIFICATE_SECRET, store};
@@ -74,6 +75,9 @@ async fn collect(agent: &Agent, first: bool) -> Result<ClusterStatus, CallError>
         last_connectivity_time: Some(agent.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
         ..ClusterStatus::default()
     };
+    if config.oidc_issuer {
+        status.oidc_issuer_url = signing_keys::issuer(agent).await?;
+    }
     if !first {
         let expiry = store::read(&store::secrets(agent), CERTIFICATE_SECRET, CERTIFICATE_EXPIRY).await;
         status.managed_identity_certificate_expiration_time = expiry.ok();

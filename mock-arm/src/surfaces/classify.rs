@@ -80,6 +80,7 @@ const HOSTS: &[(&str, Surface)] = &[
     (".guestnotificationservice.azure.com", Surface::AgentPlane),
     (RELAY_SUFFIX, Surface::Relay),
     (".obo.arc.azure.com", Surface::AgentPlane),
+    (".oic.prod-arc.azure.com", Surface::AgentPlane),
 ];
 
 /// The host patterns that the surfaces and Resource Manager play: exact names, or suffixes with a leading dot.

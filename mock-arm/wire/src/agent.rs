@@ -11,8 +11,8 @@ mod data_plane;
 mod relay;
 
 pub use data_plane::{
-    AgentCall, ClusterPath, ClusterStatus, HelmSettings, LatestHelmPackage, PendingConfigs, SyncReply,
-    SyncRequest, SyncedResource, UpdateConfig, data_plane_url,
+    AgentCall, ClusterPath, ClusterStatus, HelmSettings, IssuerReply, LatestHelmPackage, PendingConfigs,
+    SigningKeys, SyncReply, SyncRequest, SyncedResource, UpdateConfig, data_plane_url,
 };
 pub use relay::{
     Accept, CONNECT_AUDIENCES, LISTENERS_PATH, ListenReply, ListenRequest, RELAY_ID, RELAY_PATH,

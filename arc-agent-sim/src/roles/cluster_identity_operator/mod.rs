@@ -1,5 +1,5 @@
 //! `clusteridentityoperator`: makes the very first outbound call, keeps the identity certificate, serves tokens, and
-//! reconciles `ArcCertificate` objects.
+//! reconciles `ArcCertificate` and `SigningKey` objects.
 //!
 //! Renewals go by the world's clock, but a token that is about to expire in wall time is renewed too, because that is
 //! what its receiver checks. Not modelled: `AzureExtensionIdentity`, rotation of the onboarding key.
@@ -7,6 +7,7 @@
 mod certificates;
 mod establish;
 mod requests;
+pub(in crate::roles) mod signing_keys;
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -31,15 +32,22 @@ pub(super) async fn run(agent: &Agent, pace: &mut Pace) -> Result<Infallible, Ag
     let requested = identity::requests(agent);
     let certificates =
         identity::custom(agent, "clusterconfig.azure.com", "ArcCertificate", "arccertificates");
+    let (mut synced, keys) = (signing_keys::Synced::default(), signing_keys::objects(agent));
     loop {
         if establish::is_due(&state, agent.clock.now()) {
             establish::renew(agent, &mut state).await;
         }
         let seen = reconcile(agent, &state, &mut tokens, &requested, &certificates).await;
-        let (revisions, settled) = match seen {
+        let (revisions, mut settled) = match seen {
             Ok(revisions) => (revisions, true),
             Err(failed) => (failed.revisions, false),
         };
+        if agent.config.oidc_issuer
+            && let Err(error) = signing_keys::reconcile(agent, &state, &mut synced, &keys).await
+        {
+            agent.log.error(format!("Reconciler error: {{{error}}}"));
+            settled = false;
+        }
         if settled {
             backoff.reset();
         }

@@ -38,6 +38,8 @@ pub struct Report {
     pub offering: Option<String>,
     /// When the identity certificate runs out; not shown before the second report.
     pub certificate_expiry: Option<Timestamp>,
+    /// The cluster's OIDC issuer, where it has one.
+    pub oidc_issuer_url: Option<String>,
 }
 
 /// The ledger key of a connected cluster; `None` when `id` is the id of something else.
@@ -112,6 +114,10 @@ fn merge(properties: &mut Map<String, Value>, report: &Report, now: Timestamp) {
         if let Some(value) = value {
             properties.insert(name.into(), value.into());
         }
+    }
+    let issuer = properties.get_mut("oidcIssuerProfile").and_then(Value::as_object_mut);
+    if let (Some(profile), Some(url)) = (issuer, &report.oidc_issuer_url) {
+        profile.insert("issuerUrl".into(), url.as_str().into());
     }
     // Recordings show the expiry from the second report on.
     let seen_before = properties.contains_key("lastConnectivityTime");

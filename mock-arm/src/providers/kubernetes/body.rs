@@ -172,6 +172,7 @@ impl<'a> Put<'a> {
                 new.insert(name.clone(), value.clone());
             }
         }
+        keep_issuer(&mut new, old);
         new
     }
 
@@ -181,6 +182,17 @@ impl<'a> Put<'a> {
         known.unwrap_or_else(|| {
             if self.key.is_empty() { "AgentNotInstalled".into() } else { "Connecting".into() }
         })
+    }
+}
+
+/// The issuer's URL is the service's own, inside of a profile that clients send.
+fn keep_issuer(new: &mut Map<String, Value>, old: Option<&Map<String, Value>>) {
+    const URL: &str = "issuerUrl";
+    let Some(profile) = new.get_mut("oidcIssuerProfile").and_then(Value::as_object_mut) else { return };
+    profile.shift_remove(URL);
+    let known = old.and_then(|old| old.get("oidcIssuerProfile")?.get(URL));
+    if let Some(known) = known {
+        profile.insert(URL.into(), known.clone());
     }
 }
 

@@ -268,3 +268,20 @@ fn lists_lag_behind_creations_where_the_profile_says_so() {
     cloud.pass(30);
     assert_eq!(lengths(&cloud), [1, 1]);
 }
+
+#[test]
+fn the_issuers_url_is_the_services_own_and_stays_when_the_profile_is_written_again() {
+    let cloud = Cloud::ready();
+    let version = "2025-08-01-preview";
+    let body = with(|body| {
+        body["properties"]["oidcIssuerProfile"] = json!({"enabled": true, "issuerUrl": "https://mine"});
+    });
+    let url = cloud.cluster();
+    let write = || value(cloud.call_as(Verb::Put, &url, version, Some(&body)).unwrap());
+    assert_eq!(write()["properties"]["oidcIssuerProfile"], json!({"enabled": true}));
+    let issuer = "https://eastus.oic.prod-arc.azure.com/t/u/";
+    let report = agent::Report { oidc_issuer_url: Some(issuer.into()), ..agent::Report::default() };
+    agent::report(&cloud.world.ledger, &url.parse().unwrap(), &report, cloud.now()).unwrap();
+    let expected = json!({"enabled": true, "issuerUrl": issuer});
+    assert_eq!(write()["properties"]["oidcIssuerProfile"], expected);
+}

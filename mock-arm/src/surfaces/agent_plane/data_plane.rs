@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use sim_core::journal::Entry;
 
+use super::issuer;
 use super::onboarding::repository_path;
 use super::reply::SurfaceReply;
 use super::{SurfaceRequest, not_modelled, wrong_method};
@@ -52,6 +53,7 @@ fn perform(
         }
         AgentCall::UpdateConfig => Ok(SurfaceReply::json(200, &update_config(world, &stored))),
         AgentCall::SyncResources => sync(world, &id, request),
+        AgentCall::SigningKeys => issuer::publish(world, &arm_id, &stored, request),
         AgentCall::PostMetrics | AgentCall::PostLogs => {
             let _: Value = body(request)?;
             Ok(SurfaceReply::json(200, &serde_json::json!({})))
@@ -148,5 +150,6 @@ fn report_of(resource: &SyncedResource) -> Result<Report, SurfaceReply> {
         infrastructure: None,
         offering: None,
         certificate_expiry,
+        oidc_issuer_url: status.oidc_issuer_url,
     })
 }

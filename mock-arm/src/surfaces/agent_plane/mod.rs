@@ -1,5 +1,5 @@
-//! The services that the Arc agents and onboarding talk to: the hybrid identity service (HIS), the Arc data plane and guest
-//! notification. The on-behalf-of service, which only Azure RBAC over cluster connect needs, is refused by name.
+//! The services that the Arc agents and onboarding talk to: the hybrid identity service (HIS), the Arc data plane, guest
+//! notification, and the clusters' OIDC issuers. The on-behalf-of service, which only Azure RBAC over cluster connect needs, is refused by name.
 
 use arm_wire::agent::{ClusterPath, HIS_DISCOVERY_PATH, HIS_IDENTITY_PATH};
 use percent_encoding::percent_decode_str;
@@ -11,6 +11,7 @@ use crate::world::World;
 mod data_plane;
 mod his;
 pub(crate) mod identities;
+mod issuer;
 mod notification;
 mod onboarding;
 
@@ -36,6 +37,9 @@ pub(crate) fn answer(world: &World, request: SurfaceRequest<'_>) -> SurfaceReply
     }
     let path = percent_decode_str(request.path).decode_utf8_lossy();
     let path = path.trim_end_matches('/');
+    if request.host.ends_with(issuer::HOSTS) {
+        return issuer::document(world, path, request);
+    }
     if path.eq_ignore_ascii_case(HIS_DISCOVERY_PATH) {
         return his::discovery(request);
     }
@@ -62,5 +66,7 @@ fn wrong_method(request: SurfaceRequest<'_>, allowed: &'static str) -> SurfaceRe
     SurfaceReply::error(405, "MethodNotAllowed", message).with("allow", allowed)
 }
 
+#[cfg(test)]
+mod issuer_tests;
 #[cfg(test)]
 mod tests;

@@ -104,7 +104,9 @@ fn values(world: &World, body: &[u8]) -> Result<IndexMap<String, String>, Surfac
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .collect();
-    if cluster.pointer("/properties/oidcIssuerProfile/enabled") == Some(&Value::Bool(true)) {
+    // Where the cluster has an issuer of its own, there is nothing for the agents to publish.
+    let own = text("/properties/oidcIssuerProfile/selfHostedIssuerUrl").is_some_and(|url| !url.is_empty());
+    if cluster.pointer("/properties/oidcIssuerProfile/enabled") == Some(&Value::Bool(true)) && !own {
         values.insert("global.enableOidcIssuer".into(), "true".into());
     }
     let features = cluster.pointer("/properties/arcAgentryConfigurations").and_then(Value::as_array);

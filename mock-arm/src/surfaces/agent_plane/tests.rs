@@ -25,12 +25,12 @@ const HIS: &str = "https://eus.his.arc.azure.com";
 const DATA_PLANE: &str = "https://eastus.dp.kubernetesconfiguration.azure.com";
 const SUBSCRIPTION: &str = "11111111-1111-1111-1111-111111111111";
 
-fn cluster() -> ClusterPath<'static> {
+pub(super) fn cluster() -> ClusterPath<'static> {
     ClusterPath { subscription: SUBSCRIPTION, group: "G", name: "C" }
 }
 
 /// A world with one connected cluster, and the key it was onboarded with.
-async fn world() -> (World, Arc<RsaKey>) {
+pub(super) async fn world() -> (World, Arc<RsaKey>) {
     let world = World::for_tests(Profile::default());
     let key = KeySource::fresh().rsa("onboarding", Bits::Rsa2048).await.unwrap();
     put(&world, &key, "33333333-3333-3333-3333-333333333333");
@@ -101,13 +101,13 @@ async fn token(world: &World, key: &RsaKey, identity: &IdentityReply) -> Surface
     Call::new("POST", &identity.token_endpoint).body(form).send(world).await
 }
 
-async fn bearer(world: &World, key: &RsaKey) -> String {
+pub(super) async fn bearer(world: &World, key: &RsaKey) -> String {
     let reply = token(world, key, &identity(world, key).await).await;
     assert_eq!(reply.status, 200, "{}", reply.value());
     reply.value()["access_token"].as_str().unwrap().to_owned()
 }
 
-fn agent_call(call: AgentCall, token: &str) -> Call {
+pub(super) fn agent_call(call: AgentCall, token: &str) -> Call {
     let method = if call.is_post() { "POST" } else { "GET" };
     Call::new(method, &format!("{DATA_PLANE}{}", cluster().path(call))).bearer(token)
 }

@@ -17,6 +17,8 @@ pub enum AgentCall {
     ExtensionUpdateConfigs,
     /// POST [`SyncRequest`]: resources to show in Azure; `clustermetadata` among them is the heartbeat.
     SyncResources,
+    /// POST [`SigningKeys`]: the keys of the cluster's OIDC issuer; answered with [`IssuerReply`]. The real call is not public.
+    SigningKeys,
     /// POST: metrics of the agents; any JSON.
     PostMetrics,
     /// POST: logs of the agents; any JSON.
@@ -25,11 +27,12 @@ pub enum AgentCall {
 
 impl AgentCall {
     /// Every call.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::PendingConfigs,
         Self::UpdateConfig,
         Self::ExtensionUpdateConfigs,
         Self::SyncResources,
+        Self::SigningKeys,
         Self::PostMetrics,
         Self::PostLogs,
     ];
@@ -42,6 +45,7 @@ impl AgentCall {
             Self::UpdateConfig => "getUpdateConfig",
             Self::ExtensionUpdateConfigs => "getExtensionUpdateConfigs",
             Self::SyncResources => "syncResources",
+            Self::SigningKeys => "signingKeys/sync",
             Self::PostMetrics => "agentDiagnostics/postMetrics",
             Self::PostLogs => "agentDiagnostics/postLogs",
         }
@@ -50,7 +54,7 @@ impl AgentCall {
     /// Whether it is a POST; otherwise it is a GET.
     #[must_use]
     pub const fn is_post(self) -> bool {
-        matches!(self, Self::SyncResources | Self::PostMetrics | Self::PostLogs)
+        matches!(self, Self::SyncResources | Self::SigningKeys | Self::PostMetrics | Self::PostLogs)
     }
 
     /// The call at this path below the cluster, without regard to case.
@@ -215,6 +219,23 @@ pub struct ClusterStatus {
 pub struct SyncReply {
     /// How many of the resources were taken over.
     pub synced: usize,
+}
+
+/// The public keys by which a cluster signs service account tokens, for its OIDC issuer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SigningKeys {
+    /// A set of keys (RFC 7517), as an API server publishes it.
+    pub jwks: Value,
+}
+
+/// Answer to [`SigningKeys`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IssuerReply {
+    /// The issuer, with a slash at the end; its OpenID configuration lies below it.
+    pub issuer_url: String,
+    /// Where the keys are published.
+    pub jwks_uri: String,
 }
 
 /// Reply of `POST /azure-arc-k8sagents/GetHelmSettings`, by which onboarding learns chart and values.
