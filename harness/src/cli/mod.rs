@@ -31,6 +31,7 @@ mod logs;
 mod man;
 mod offboard;
 mod onboard;
+mod onboard_features;
 mod operation;
 pub mod output;
 mod pod_logs;

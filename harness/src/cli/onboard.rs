@@ -8,6 +8,7 @@ use clap::Args;
 use sim_core::clock::{Mode, Reading};
 use sim_core::keys::{Bits, KeySource};
 
+use super::onboard_features::FeatureArgs;
 use super::output::{Output, show};
 use super::remote::Remote;
 use super::{CliError, Context, Exit, list, output, remote};
@@ -20,6 +21,7 @@ Examples:
   dryarc onboard --name AzureArcTest1 --resource-group AzureArcTest --location eastus
   dryarc onboard -n c -g g --tags env=test owner=me
   dryarc onboard -n c -g g --proxy-https http://proxy:3128 --proxy-skip-range 10.0.0.0/8,.svc
+  dryarc onboard -n c -g g --enable-oidc-issuer --enable-workload-identity
 
 The resource providers must be registered: `az provider register`, or `dryarc provider set NAMESPACE --state Registered`.
 The options are those of `az connectedk8s connect`; AZURE_LOCAL_DISCONNECTED=true leaves out the checks of the network, as there.")]
@@ -52,7 +54,7 @@ pub(super) struct Onboard {
     #[arg(long, value_name = "LIST")]
     proxy_skip_range: Option<String>,
     /// Certificates that the agents trust (PEM)
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, visible_alias = "custom-ca-cert", value_name = "FILE")]
     proxy_cert: Option<PathBuf>,
     /// The distribution; found out when left out
     #[arg(long, value_name = "NAME")]
@@ -69,9 +71,17 @@ pub(super) struct Onboard {
     /// Do not wait for the resource or the agents
     #[arg(long)]
     no_wait: bool,
+    /// The id by which Azure tells what belongs together; drawn when left out
+    #[arg(long, value_name = "ID")]
+    correlation_id: Option<String>,
+    /// Taken for the sake of scripts: nothing is asked here
+    #[arg(long = "yes", short = 'y')]
+    _yes: bool,
     /// The form of the output
     #[arg(long, short, value_enum, default_value = "json", value_name = "FORM")]
     output: Output,
+    #[command(flatten)]
+    features: FeatureArgs,
 }
 
 fn tag(text: &str) -> Result<(String, String), String> {
@@ -83,7 +93,7 @@ fn tag(text: &str) -> Result<(String, String), String> {
 
 impl Onboard {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
-        let remote = Remote::connect(context).await?;
+        let remote = Remote::connect(context).await?.correlated(self.correlation_id.clone());
         if matches!(context.control()?.get::<Reading>("/v1/clock").await, Ok(reading) if reading.mode == Mode::Manual)
         {
             output::say(
@@ -111,7 +121,7 @@ impl Onboard {
 
     fn options(&self, context: &Context) -> OnboardOptions {
         let disconnected = context.outer.get("AZURE_LOCAL_DISCONNECTED");
-        OnboardOptions {
+        let mut options = OnboardOptions {
             checks: !disconnected.is_some_and(|value| value.eq_ignore_ascii_case("true")),
             location: self.location.clone(),
             tags: self.tags.iter().cloned().collect(),
@@ -127,7 +137,9 @@ impl Onboard {
             onboarding_timeout: Duration::from_secs(self.onboarding_timeout),
             no_wait: self.no_wait,
             ..OnboardOptions::new(&self.name, &self.resource_group)
-        }
+        };
+        self.features.fill(&mut options);
+        options
     }
 }
 

@@ -30,6 +30,8 @@ pub(super) struct Remote {
     /// The world's clock, followed.
     pub(super) clock: Clock,
     net: Net,
+    /// The correlation id that the user wants, if any.
+    correlation: Option<String>,
 }
 
 impl Remote {
@@ -38,17 +40,23 @@ impl Remote {
         let record = context.running()?;
         let clock = follow(&record).await?;
         let net = net(&record.facts)?;
-        Ok(Self { control: Control::new(&record), facts: record.facts, clock, net })
+        Ok(Self { control: Control::new(&record), facts: record.facts, clock, net, correlation: None })
+    }
+
+    /// The same with a correlation id of the user's own.
+    pub(super) fn correlated(self, correlation: Option<String>) -> Self {
+        Self { correlation, ..self }
     }
 
     /// Azure, as the world's service principal sees it. `command` is what the Azure CLI calls what is done.
     pub(super) fn azure(&self, command: &str) -> Azure {
         let facts = &self.facts;
-        let correlation = match sim_core::keys::secret("correlation") {
+        let drawn = || match sim_core::keys::secret("correlation") {
             // The id of a command must not repeat when the same command runs again.
             Ok(fresh) => Seed::new(facts.seed).uuid(&fresh).to_string(),
             Err(_) => Seed::new(facts.seed).uuid("correlation").to_string(),
         };
+        let correlation = self.correlation.clone().unwrap_or_else(drawn);
         Azure::new(AzureConfig {
             credentials: credentials(facts),
             endpoints: Endpoints::default(),

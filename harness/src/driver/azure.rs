@@ -33,6 +33,10 @@ impl ApiVersion {
     pub const CLUSTERS: Self = Self("2025-08-01-preview");
     /// Connected clusters, with the properties that the quickstart page shows (aadProfile among them).
     pub const CLUSTERS_FIRST: Self = Self("2020-01-01-preview");
+    /// Private link scopes.
+    pub const PRIVATE_LINK: Self = Self("2021-03-25-preview");
+    /// The settings that tie a gateway to a cluster.
+    pub const GATEWAY_LINK: Self = Self("2025-02-19-preview");
     /// The cloud's metadata document.
     pub const METADATA: Self = Self("2022-09-01");
     /// The data plane.

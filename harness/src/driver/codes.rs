@@ -29,6 +29,8 @@ codes! {
     INVALID_ARGUMENT = "AZK8S0100" "InvalidArgumentValue";
     PROXY_CERTIFICATE_NOT_FOUND = "AZK8S0103" "ProxyCertificatePathNotFound";
     INVALID_LOCATION = "AZK8S0104" "InvalidLocation";
+    SCOPE_LOCATION = "AZK8S0105" "PrivateLinkScopeLocationMismatch";
+    INVALID_GATEWAY = "AZK8S0106" "InvalidGatewayArmId";
     CONFIG_MAP_READ = "AZK8S0201" "ConfigMapReadFailed";
     KUBERNETES_CONNECTIVITY = "AZK8S0202" "KubernetesConnectivityFailed";
     NAMESPACE_GET = "AZK8S0205" "KubernetesNamespaceGetFailed";
@@ -53,6 +55,7 @@ codes! {
     CHART_PULL = "AZK8S0502" "HelmChartPullFailed";
     RELEASE_LIST = "AZK8S0505" "HelmReleaseListFailed";
     REMOVE = "AZK8S0501" "HelmReleaseDeleteFailed";
+    AGENT_STATE = "AZK8S0506" "AgentStateTimeout";
     KEY_PAIR = "AZK8S0507" "KeyPairGenerationFailed";
     TIMEOUT_SCHEDULING = "AZK8S0512" "HelmTimeoutPendingOrUnschedulable";
     TIMEOUT_IMAGE = "AZK8S0513" "HelmTimeoutImagePullFailed";

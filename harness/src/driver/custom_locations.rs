@@ -11,8 +11,8 @@ const APPLICATION: &str = "bc313c14-388c-4e7d-a58e-70017303ee3b";
 
 impl Driver {
     /// The object id of the application of custom locations in this tenant; `None`, with a warning, where the provider is not
-    /// registered or Microsoft Graph does not tell. As in the Azure CLI, onboarding goes on without.
-    pub(super) async fn custom_locations(&self) -> Option<String> {
+    /// registered or Microsoft Graph does not tell and none was `given`. As in the Azure CLI, onboarding goes on without.
+    pub(super) async fn custom_locations(&self, given: Option<&str>) -> Option<String> {
         self.begin(Stage::CustomLocations);
         let warn = |text: String| {
             self.report(Stage::CustomLocations, StageState::Warning, text);
@@ -36,14 +36,17 @@ impl Driver {
         match self.azure.send(Method::GET, &url, None).await {
             Ok(answer) => {
                 let id = answer.body.pointer("/value/0/id").and_then(Value::as_str);
-                id.map(str::to_owned).or_else(|| {
+                id.or(given).map(str::to_owned).or_else(|| {
                     warn(
                         "Unable to fetch the Custom Location OID: the tenant does not have the application"
                             .into(),
                     )
                 })
             }
-            Err(error) => warn(format!("Unable to fetch the Custom Location OID: {error}")),
+            Err(error) => {
+                warn(format!("Unable to fetch the Custom Location OID: {error}"));
+                given.map(str::to_owned)
+            }
         }
     }
 }

@@ -2,17 +2,21 @@
 //!
 //! It knows nothing that a client of the real Azure would not know. The stages and their order are those of the Azure
 //! CLI's extension ([`Stage`]); each reports [`Event`]s. Where the CLI runs helm, the driver pulls the chart and keeps the
-//! release itself. Not modelled: private link, the Arc gateway, workload identity.
+//! release itself. Not modelled: private link or a gateway for a cluster that is connected already.
 
 mod agents;
 mod azure;
+mod body;
 mod checks;
 mod cluster;
 mod codes;
+mod configurations;
 mod custom_locations;
 mod detect;
 mod entra;
+mod entry;
 mod error;
+mod features;
 mod helm;
 mod lro;
 mod offboard;
@@ -34,12 +38,15 @@ pub use azure::{ApiVersion, Azure, AzureConfig, AzureError, Credentials, Endpoin
 pub use cluster::Cluster;
 pub use codes::Code;
 pub use error::DriverError;
-pub use options::{KEY_LABEL, ONBOARDING_TIMEOUT, OffboardOptions, OnboardOptions, ProxyOptions};
+pub use options::{
+    FeatureOptions, KEY_LABEL, ONBOARDING_TIMEOUT, OffboardOptions, OnboardOptions, ProxyOptions, Setting,
+};
 pub use pace::{Limit, Pace};
 pub use stage::{Event, Stage, StageState};
 
+pub use entry::Entry;
 pub use offboard::Offboarded;
-pub use onboard::{Entry, Onboarded};
+pub use onboard::Onboarded;
 
 /// Who wants to hear what happens.
 pub type Reporter = Arc<dyn Fn(&Event) + Send + Sync>;

@@ -5,33 +5,21 @@ use arm_wire::agent::HelmSettings;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use sim_core::keys::Bits;
 
-use super::agents::{Installation, NAMESPACE_PATH};
-use super::azure::ApiVersion;
-use super::detect;
-use super::options::OnboardOptions;
-use super::settings::{AgentProxy, Known, chart_values, version_of};
+use super::agents::Installation;
+use super::body::{self, Sources};
+use super::configurations::Configurations;
+use super::entry::Entry;
+use super::options::{FeatureOptions, OnboardOptions};
+use super::settings::{Known, chart_values, version_of};
 use super::{Code, Driver, DriverError, Stage, StageState};
+use super::{detect, features};
 
 const KUBERNETES: &str = "Microsoft.Kubernetes";
 const CONFIGURATION: &str = "Microsoft.KubernetesConfiguration";
-/// The ConfigMap that says which resource the agents belong to.
-pub(super) const CONFIG_MAP_PATH: &str = "/api/v1/namespaces/azure-arc/configmaps/azure-clusterconfig";
-
-/// In which state onboarding found things.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Entry {
-    /// No agents, no resource.
-    Fresh,
-    /// Agents and resource belong together already: the resource was written again, the agents left alone.
-    Again,
-    /// Agents whose resource is gone: they were removed, then as fresh.
-    Stale,
-}
-
+const HYBRID: &str = "Microsoft.HybridCompute";
 /// A cluster is onboarded.
 #[derive(Debug, Clone, Serialize)]
 pub struct Onboarded {
@@ -43,10 +31,10 @@ pub struct Onboarded {
     pub view: Option<Value>,
 }
 
-/// What the cluster says about itself.
-struct Found {
-    distribution: String,
-    infrastructure: String,
+/// What the cluster says about itself, or the user about it.
+pub(super) struct Found {
+    pub(super) distribution: String,
+    pub(super) infrastructure: String,
 }
 
 impl Driver {
@@ -56,35 +44,66 @@ impl Driver {
     /// [`DriverError`] names the stage that failed, with the Azure CLI's code.
     pub async fn onboard(&self, options: &OnboardOptions) -> Result<Onboarded, DriverError> {
         check_names(options)?;
-        self.check_providers().await?;
-        let (proxy, location) = self.prepare(options).await?;
+        features::check(&options.features)?;
+        self.check_providers(&options.features).await?;
+        let (configurations, location) = self.prepare(options).await?;
         let nodes = self.reach_cluster().await?;
         if options.checks {
-            Box::pin(self.check_cluster(&location, &proxy)).await?;
+            Box::pin(self.check_cluster(&location, &configurations)).await?;
         }
         let found = self.look_at_cluster(options, &nodes).await?;
         self.check_location(&location).await?;
+        self.check_private_link(&options.features, &location).await?;
+        let sources = Sources {
+            found: &found,
+            location: &location,
+            key: "",
+            configurations: &configurations,
+            again: false,
+        };
         let entry = match self.find_entry(options).await? {
-            (Entry::Again, resource) => return self.write_again(options, &found, resource).await,
+            (Entry::Again, resource) => return self.write_again(options, sources, &resource).await,
             (entry, _) => entry,
         };
         self.begin(Stage::Definitions);
         self.delete_definitions().await;
         self.ensure_group(options, &location).await?;
         let key = self.make_key(options).await?;
-        let body =
-            put_body(options, &found, &location, &STANDARD.encode(key.public_pkcs1_der()), !proxy.is_empty());
-        let resource = self.provision(options, &body).await?;
+        features::check_issuer(&options.features, &found)?;
+        let sources = Sources { key: &STANDARD.encode(key.public_pkcs1_der()), ..sources };
+        let resource = self.provision(options, &body::put(options, &sources)).await?;
         let view = self.view(options).await?;
-        let custom_locations = self.custom_locations().await;
+        let custom_locations = self.custom_locations(options.features.custom_locations.as_deref()).await;
+        let resource = self.associate_gateway(options, &sources, resource).await?;
+        let custom_locations = custom_locations.as_deref();
+        let installation = self.compose(options, &sources, &resource, custom_locations).await?;
+        self.begin(Stage::Agents);
+        self.deliver_key(&key.pkcs1_pem()).await?;
+        self.install(&installation, options).await?;
+        // The next cluster of this name gets a key of its own.
+        self.keys.forget(&options.key);
+        self.report(Stage::Readiness, StageState::Done, "Azure arc agents are installed");
+        let resource = self.wait_for_agent_state(options, resource).await?;
+        Ok(Onboarded { entry, resource, view })
+    }
+
+    /// Which agents with which settings: asks the data plane, and pulls the chart that it names.
+    async fn compose(
+        &self,
+        options: &OnboardOptions,
+        sources: &Sources<'_>,
+        resource: &Value,
+        custom_locations: Option<&str>,
+    ) -> Result<Installation, DriverError> {
         self.begin(Stage::DataPlane);
-        self.check_data_plane(&location).await?;
+        self.check_data_plane(sources.location).await?;
         self.begin(Stage::Settings);
-        let helm = self.helm_settings(&resource, &location, &proxy).await?;
+        let helm = self.helm_settings(resource, sources.location, sources.configurations).await?;
         let known = Known {
-            distribution: &found.distribution,
-            infrastructure: &found.infrastructure,
-            custom_locations: custom_locations.as_deref(),
+            distribution: &sources.found.distribution,
+            infrastructure: &sources.found.infrastructure,
+            custom_locations,
+            private_link: options.features.private_link == Some(true),
         };
         let values = chart_values(&helm, &known);
         let settings = agents(&helm, &values).map_err(|reason| {
@@ -93,18 +112,13 @@ impl Driver {
         })?;
         self.begin(Stage::Chart);
         let chart = self.pull_chart(Stage::Chart, &helm.repository_path, true).await?;
-        self.begin(Stage::Agents);
-        self.deliver_key(&key.pkcs1_pem()).await?;
-        self.install(&Installation { chart, values, settings }, options).await?;
-        // The next cluster of this name gets a key of its own.
-        self.keys.forget(&options.key);
-        self.report(Stage::Readiness, StageState::Done, "Azure arc agents are installed");
-        Ok(Onboarded { entry, resource, view })
+        Ok(Installation { chart, values, settings })
     }
 
-    async fn check_providers(&self) -> Result<(), DriverError> {
+    async fn check_providers(&self, features: &FeatureOptions) -> Result<(), DriverError> {
         self.begin(Stage::Providers);
-        for namespace in [KUBERNETES, CONFIGURATION] {
+        let gateway = features.gateway.is_some().then_some(HYBRID);
+        for namespace in [KUBERNETES, CONFIGURATION].into_iter().chain(gateway) {
             let provider = match self.azure.provider(namespace).await {
                 Ok(provider) => provider,
                 Err(error) => {
@@ -119,7 +133,8 @@ impl Driver {
                 continue;
             }
             let what = format!("{namespace} provider is not registered ({state})");
-            if namespace == CONFIGURATION {
+            let needed = features.oidc_issuer || features.workload_identity;
+            if namespace == CONFIGURATION && !needed {
                 self.report(Stage::Providers, StageState::Warning, what);
                 continue;
             }
@@ -132,9 +147,9 @@ impl Driver {
     }
 
     /// Proxy, metadata, location: what needs no cluster.
-    async fn prepare(&self, options: &OnboardOptions) -> Result<(AgentProxy, String), DriverError> {
+    async fn prepare(&self, options: &OnboardOptions) -> Result<(Configurations, String), DriverError> {
         self.begin(Stage::Proxy);
-        let proxy = AgentProxy::read(options).await?;
+        let configurations = Configurations::read(options).await?;
         let location = match &options.location {
             Some(location) => location.clone(),
             None => self.group_location(&options.group).await?,
@@ -144,7 +159,7 @@ impl Driver {
             DriverError::azure(Stage::Metadata, Code::UNEXPECTED, "Failed to get ARM metadata", &error)
         })?;
         let location: String = location.chars().filter(|letter| !letter.is_whitespace()).collect();
-        Ok((proxy, location.to_lowercase()))
+        Ok((configurations, location.to_lowercase()))
     }
 
     async fn group_location(&self, group: &str) -> Result<String, DriverError> {
@@ -230,85 +245,16 @@ impl Driver {
         Err(DriverError::new(Stage::Location, Code::INVALID_LOCATION, what, next))
     }
 
-    /// Compares what is in the cluster with what is in Azure.
-    async fn find_entry(&self, options: &OnboardOptions) -> Result<(Entry, Value), DriverError> {
-        self.begin(Stage::Existing);
-        let (group, name) = (&options.group, &options.name);
-        let release = self.release(Stage::Existing).await?;
-        let Some(release) = release else {
-            return match self.resource(group, name).await? {
-                None => Ok((Entry::Fresh, Value::Null)),
-                Some(resource) if has_no_agents(&resource) => Ok((Entry::Fresh, Value::Null)),
-                Some(_) => {
-                    let what = format!(
-                        "The connected cluster resource {name} already exists in the resource group {group} \
-                         and corresponds to a different Kubernetes cluster"
-                    );
-                    let next = "choose another --name, or delete the resource first";
-                    Err(DriverError::new(Stage::Existing, Code::ALREADY_EXISTS, what, next))
-                }
-            };
-        };
-        let Some(config) = self.agents_config().await? else {
-            let what =
-                "Unable to read ConfigMap 'azure-clusterconfig' in 'azure-arc' namespace: it does not exist";
-            let next = "remove what is left of the agents: helm delete azure-arc --namespace azure-arc-release --no-hooks";
-            return Err(
-                DriverError::new(Stage::Existing, Code::CONFIG_MAP_READ, what, next).at(CONFIG_MAP_PATH)
-            );
-        };
-        let of = |key: &str| config.get(key).and_then(Value::as_str).unwrap_or_default();
-        let (owner_group, owner) = (of("AZURE_RESOURCE_GROUP"), of("AZURE_RESOURCE_NAME"));
-        let Some(resource) = self.resource(owner_group, owner).await? else {
-            let text =
-                "Cleaning up the stale arc agents present on the cluster before starting new onboarding";
-            self.report(Stage::Existing, StageState::Warning, text);
-            self.remove_agents(Some(&release), &config).await?;
-            self.wait_for_namespace().await?;
-            self.remove_release_namespace().await?;
-            return Ok((Entry::Stale, Value::Null));
-        };
-        if owner_group.eq_ignore_ascii_case(group) && owner.eq_ignore_ascii_case(name) {
-            return Ok((Entry::Again, resource));
-        }
-        let what = format!(
-            "The kubernetes cluster you are trying to onboard is already onboarded to the resource group {owner_group} \
-             with resource name {owner}"
-        );
-        let next = format!(
-            "disconnect it first: dryarc offboard --name {owner} --resource-group {owner_group} (az connectedk8s delete does the same)"
-        );
-        Err(DriverError::new(Stage::Existing, Code::ALREADY_ONBOARDED, what, next))
-    }
-
-    /// The data of ConfigMap `azure-clusterconfig`; `None` when the cluster has no agents.
-    pub(super) async fn agents_config(&self) -> Result<Option<Map<String, Value>>, DriverError> {
-        let failed = |error: kube::Error| {
-            let summary = "Unable to read ConfigMap 'azure-clusterconfig' in namespace 'azure-arc'";
-            DriverError::kube(Stage::Existing, Code::CONFIG_MAP_READ, summary, CONFIG_MAP_PATH, &error)
-        };
-        let found = self.cluster.find(CONFIG_MAP_PATH).await.map_err(failed)?;
-        Ok(found.map(|map| map.get("data").and_then(Value::as_object).cloned().unwrap_or_default()))
-    }
-
-    async fn resource(&self, group: &str, name: &str) -> Result<Option<Value>, DriverError> {
-        self.azure.cluster(group, name, ApiVersion::CLUSTERS.0).await.map_err(|error| {
-            let summary = "Failed to check if connected cluster resource already exists";
-            DriverError::azure(Stage::Existing, Code::UNEXPECTED, summary, &error)
-        })
-    }
-
     async fn write_again(
         &self,
         options: &OnboardOptions,
-        found: &Found,
-        existing: Value,
+        sources: Sources<'_>,
+        existing: &Value,
     ) -> Result<Onboarded, DriverError> {
-        let text = |pointer: &str| existing.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-        let key = text("/properties/agentPublicKeyCertificate").to_owned();
-        let location = text("/location").to_owned();
-        let body = put_body(options, found, &location, &key, false);
-        let resource = self.provision(options, &body).await?;
+        features::check_again(&options.features)?;
+        let key = existing.pointer("/properties/agentPublicKeyCertificate").and_then(Value::as_str);
+        let sources = Sources { key: key.unwrap_or_default(), again: true, ..sources };
+        let resource = self.provision(options, &body::put(options, &sources)).await?;
         let view = self.view(options).await?;
         self.report(
             Stage::Provisioning,
@@ -366,15 +312,6 @@ impl Driver {
             DriverError::azure(Stage::Provisioning, Code::UNEXPECTED, summary, &error)
         })
     }
-
-    /// Whether the agents' namespace is there.
-    pub(super) async fn namespace_exists(&self) -> Result<bool, DriverError> {
-        let found = self.cluster.find(NAMESPACE_PATH).await;
-        found.map(|namespace| namespace.is_some()).map_err(|error| {
-            let summary = "Unable to read namespace 'azure-arc'";
-            DriverError::kube(Stage::Namespaces, Code::NAMESPACE_GET, summary, NAMESPACE_PATH, &error)
-        })
-    }
 }
 
 fn unreachable(place: &'static str, error: &kube::Error) -> DriverError {
@@ -402,29 +339,4 @@ fn check_names(options: &OnboardOptions) -> Result<(), DriverError> {
         return invalid(what, "use 1 to 90 letters, digits, '-', '_', '.' and parentheses");
     }
     Ok(())
-}
-
-fn has_no_agents(resource: &Value) -> bool {
-    resource.pointer("/properties/connectivityStatus").and_then(Value::as_str) == Some("AgentNotInstalled")
-}
-
-fn put_body(options: &OnboardOptions, found: &Found, location: &str, key: &str, proxy: bool) -> Value {
-    let mut properties = json!({
-        "agentPublicKeyCertificate": key,
-        "distribution": found.distribution,
-        "infrastructure": found.infrastructure,
-    });
-    if options.disable_auto_upgrade {
-        properties["arcAgentProfile"] = json!({ "agentAutoUpgrade": "Disabled" });
-    }
-    if proxy {
-        // The settings themselves are protected and stay here.
-        properties["arcAgentryConfigurations"] = json!([{ "feature": "proxy", "settings": {} }]);
-    }
-    json!({
-        "location": location,
-        "identity": { "type": "SystemAssigned" },
-        "tags": options.tags,
-        "properties": properties,
-    })
 }

@@ -1,5 +1,6 @@
 //! What the user may choose, named after the options of `az connectedk8s connect` and `delete`.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -33,6 +34,43 @@ impl ProxyOptions {
     }
 }
 
+/// A setting of a feature of the agents, written `FEATURE.NAME=VALUE`. Its `Debug` does not show the value, which may be a secret.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// The feature, `proxy` for one.
+    pub feature: String,
+    /// The setting's name within it.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+}
+
+impl fmt::Debug for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}=…", self.feature, self.name)
+    }
+}
+
+/// Features that onboarding switches on, and what they need.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FeatureOptions {
+    /// `--enable-private-link`; Azure is not told anything about it if absent. It leaves cluster connect and custom locations
+    /// out.
+    pub private_link: Option<bool>,
+    /// `--private-link-scope-resource-id`: an ARM id. Private link needs one, and only private link takes one.
+    pub private_link_scope: Option<String>,
+    /// `--gateway-resource-id`: the ARM id of an Arc gateway.
+    pub gateway: Option<String>,
+    /// `--enable-oidc-issuer`.
+    pub oidc_issuer: bool,
+    /// `--self-hosted-issuer`: a URL, only with the OIDC issuer, which `gke`, `eks` and `aks` need.
+    pub self_hosted_issuer: Option<String>,
+    /// `--enable-workload-identity`.
+    pub workload_identity: bool,
+    /// `--custom-locations-oid`: used where Microsoft Graph does not tell the object id.
+    pub custom_locations: Option<String>,
+}
+
 /// `az connectedk8s connect`.
 #[derive(Debug, Clone)]
 pub struct OnboardOptions {
@@ -50,8 +88,20 @@ pub struct OnboardOptions {
     pub distribution: Option<String>,
     /// `--infrastructure`; found out from the nodes if absent.
     pub infrastructure: Option<String>,
+    /// `--distribution-version`.
+    pub distribution_version: Option<String>,
+    /// `--azure-hybrid-benefit`: `True`, `False` or `NotApplicable`.
+    pub azure_hybrid_benefit: Option<String>,
     /// `--disable-auto-upgrade`.
     pub disable_auto_upgrade: bool,
+    /// Private link, gateway, OIDC issuer and what else is switched on.
+    pub features: FeatureOptions,
+    /// `--container-log-path`.
+    pub container_log_path: Option<String>,
+    /// `--configuration-settings`: Azure keeps and shows them.
+    pub settings: Vec<Setting>,
+    /// `--config-protected-settings`: their values stay here; Azure learns their names.
+    pub protected_settings: Vec<Setting>,
     /// `--onboarding-timeout`: how long the agents may take (world time).
     pub onboarding_timeout: Duration,
     /// `--no-wait`: neither the resource nor the agents are waited for.
@@ -76,7 +126,13 @@ impl OnboardOptions {
             proxy: ProxyOptions::default(),
             distribution: None,
             infrastructure: None,
+            distribution_version: None,
+            azure_hybrid_benefit: None,
             disable_auto_upgrade: false,
+            features: FeatureOptions::default(),
+            container_log_path: None,
+            settings: Vec::new(),
+            protected_settings: Vec::new(),
             onboarding_timeout: ONBOARDING_TIMEOUT,
             no_wait: false,
             checks: true,

@@ -29,6 +29,8 @@ pub enum Stage {
     Distribution,
     /// Whether the region offers connected clusters.
     Location,
+    /// Whether the private link scope is there, and in the cluster's region.
+    PrivateLink,
     /// Agents or a resource from before.
     Existing,
     /// The agents' custom resource definitions from before.
@@ -41,6 +43,8 @@ pub enum Stage {
     Provisioning,
     /// Whether custom locations can be switched on.
     CustomLocations,
+    /// Tying the Arc gateway to the resource.
+    Gateway,
     /// The Arc data plane's health.
     DataPlane,
     /// Which agents with which settings.
@@ -51,6 +55,8 @@ pub enum Stage {
     Agents,
     /// Whether the agents become available.
     Readiness,
+    /// What the agents say of the workload identity that they were asked for.
+    AgentState,
     /// Whether the cluster is the one that is to be disconnected.
     Match,
     /// Removing the resource from Azure.
@@ -73,6 +79,7 @@ const TABLE: &[(Stage, &str, &str, bool)] = &[
     (Stage::Permissions, "permissions", "Checking if user can create ClusterRoleBindings", true),
     (Stage::Distribution, "distribution", "Determining Cluster Distribution and Infrastructure", true),
     (Stage::Location, "location", "Checking Connect RP is available in the Location passed in.", true),
+    (Stage::PrivateLink, "private-link", "Validate location of the private link scope passed in.", true),
     (Stage::Existing, "existing", "Check if an earlier azure-arc release exists", true),
     (Stage::Definitions, "definitions", "Deleting Arc CRDs", true),
     (Stage::ResourceGroup, "resource-group", "Check if ResourceGroup exists", true),
@@ -84,11 +91,13 @@ const TABLE: &[(Stage, &str, &str, bool)] = &[
         "Checking Custom Location(Microsoft.ExtendedLocation) RP Registration state",
         true,
     ),
+    (Stage::Gateway, "gateway", "Associating Gateway with the Connected Cluster", true),
     (Stage::DataPlane, "data-plane", "Azure resource provisioning has finished", true),
     (Stage::Settings, "settings", "Asking the data plane for the agents' settings", false),
     (Stage::Chart, "chart", "Pulling HelmChart", true),
     (Stage::Agents, "agents", "Starting to install Azure arc agents", true),
     (Stage::Readiness, "readiness", "Waiting for the agents to become available", false),
+    (Stage::AgentState, "agent-state", "Wait for Agent State to reach terminal state", true),
     (Stage::Match, "match", "Comparing the cluster with the resource", false),
     (Stage::DeleteResource, "delete-resource", "Deleting the resource in Azure", false),
     (Stage::DeleteAgents, "delete-agents", "Removing the agents from the cluster", false),

@@ -30,6 +30,8 @@ mod access;
 mod error;
 mod fault;
 #[cfg(test)]
+mod feature_tests;
+#[cfg(test)]
 mod tests;
 
 use std::path::PathBuf;

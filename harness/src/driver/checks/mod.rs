@@ -16,8 +16,8 @@ use serde_json::{Value, json};
 
 use self::log::{Outcome, Results};
 use super::agents::name_of;
+use super::configurations::Configurations;
 use super::helm::{self, Release, Status};
-use super::settings::AgentProxy;
 use super::wait::items;
 use super::{Code, Driver, DriverError, Stage, StageState};
 
@@ -46,7 +46,11 @@ impl Driver {
     ///
     /// # Errors
     /// What a check found, or why the checks could not be run.
-    pub(super) async fn check_cluster(&self, location: &str, proxy: &AgentProxy) -> Result<(), DriverError> {
+    pub(super) async fn check_cluster(
+        &self,
+        location: &str,
+        configurations: &Configurations,
+    ) -> Result<(), DriverError> {
         self.begin(Stage::Checks);
         let not_run = |error: DriverError| DriverError { code: Code::CHECKS_NOT_RUN, ..error };
         let stale = self.release_of(Stage::Checks, CHECKS_RELEASE).await.map_err(not_run)?;
@@ -60,7 +64,7 @@ impl Driver {
             location: location.into(),
             cloud: "AZUREPUBLICCLOUD".into(),
             registry: REGISTRY.into(),
-            proxy: proxy.given(),
+            proxy: configurations.proxy(),
         };
         let objects = manifests::checks(&settings);
         let manifest = helm::manifest_text(name, &objects, manifests::check_template_of);
