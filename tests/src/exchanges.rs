@@ -1,4 +1,4 @@
-//! Exchanges of `az connectedk8s connect`, recorded from the journal of a run of the real extension, and what can be held
+//! Exchanges of `az connectedk8s`, recorded from the journal of a run of the real extension, a file a verb, and what can be held
 //! against them: the simulated cloud, a fresh run of the extension, the native driver.
 
 use std::collections::BTreeMap;
@@ -102,14 +102,27 @@ impl Exchange {
     }
 }
 
-/// The recorded exchanges.
+/// The verbs that are recorded, in the order in which they were performed on one cluster, with their options.
+pub const VERBS: &[(&str, &[&str])] = &[
+    ("connect", &[]),
+    ("show", &[]),
+    ("list", &[]),
+    ("update", &["--tags", "team=a", "--auto-upgrade", "false"]),
+    ("upgrade", &[]),
+    ("enable-features", &["--features", "azure-rbac"]),
+    ("disable-features", &["--features", "azure-rbac", "--yes"]),
+    ("delete", &["--yes"]),
+];
+
+/// The recorded exchanges of a verb.
 ///
 /// # Errors
 /// A file that is not there or no JSON.
-pub fn recorded() -> Result<Vec<Exchange>, String> {
-    let file: PathBuf = repository::root().join("fixtures/exchanges/connectedk8s-connect.json");
-    let text = std::fs::read_to_string(&file).map_err(|error| error.to_string())?;
-    let all: Vec<Value> = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+pub fn recorded(verb: &str) -> Result<Vec<Exchange>, String> {
+    let file: PathBuf = repository::root().join(format!("fixtures/exchanges/connectedk8s-{verb}.json"));
+    let told = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
+    let text = std::fs::read_to_string(&file).map_err(|error| told(&error))?;
+    let all: Vec<Value> = serde_json::from_str(&text).map_err(|error| told(&error))?;
     Ok(all.into_iter().map(Exchange).collect())
 }
 

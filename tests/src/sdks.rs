@@ -8,7 +8,7 @@ use libtest_mimic::{Completion, Failed, Trial};
 use crate::cache;
 use crate::clients::{Client, on_path};
 use crate::command::{Ran, Sandbox};
-use crate::repository;
+use crate::{repository, seen};
 
 /// The ways in which a client finds a world.
 const WAYS: [&str; 2] = ["interception", "custom"];
@@ -88,7 +88,13 @@ impl Stage {
         if ended { Ok(()) } else { Err(format!("{arguments:?} said {said}").into()) }
     }
 
-    fn end(self) -> Result<Completion, Failed> {
+    /// Holds what the world saw against what is kept for the test of this name, and ends it.
+    fn end(self, name: &str) -> Result<Completion, Failed> {
+        seen::hold(name, &self.sandbox)?;
+        self.down()
+    }
+
+    fn down(self) -> Result<Completion, Failed> {
         self.dryarc(&["down"])?;
         Ok(Completion::Completed)
     }
@@ -101,7 +107,7 @@ fn ignored(reason: String) -> Outcome {
 }
 
 /// One Python program, both ways in, with one release of the package before the newest.
-fn python(program: PathBuf, script: &str, release: &str) -> Outcome {
+fn python(program: PathBuf, name: &str, script: &str, release: &str) -> Outcome {
     let (python, older) = match (sdk("python"), sdk("python-releases")) {
         (Ok(python), Ok(older)) => (python.join("bin/python").display().to_string(), older.join(release)),
         (Err(reason), _) | (_, Err(reason)) => return ignored(reason),
@@ -110,7 +116,7 @@ fn python(program: PathBuf, script: &str, release: &str) -> Outcome {
     for way in WAYS {
         let stage = Stage::new(program.clone(), &[])?;
         stage.exec(way, &["env", &path, &python, &source(&format!("python/{script}"))])?;
-        stage.end()?;
+        stage.end(name)?;
     }
     Ok(Completion::Completed)
 }
@@ -131,7 +137,7 @@ fn releases(program: PathBuf) -> Outcome {
             stage.exec(way, &["env", &path, &python, &script, &name])?;
         }
     }
-    stage.end()
+    stage.end("python::every_release_of_hybridkubernetes")
 }
 
 /// The API versions of connected clusters.
@@ -159,7 +165,7 @@ fn javascript(program: PathBuf) -> Outcome {
             &[&["env", packages.as_str(), "node", script.as_str()], versions.as_slice()].concat(),
         )?;
     }
-    stage.end()
+    stage.end("javascript::every_api_version")
 }
 
 fn java(program: PathBuf) -> Outcome {
@@ -172,7 +178,7 @@ fn java(program: PathBuf) -> Outcome {
     for way in WAYS {
         stage.exec(way, &["java", "-cp", &packages, &script])?;
     }
-    stage.end()
+    stage.end("java::clusters")
 }
 
 /// The parser by which Terraform's azurerm provider reads `metadata_host`.
@@ -187,7 +193,7 @@ fn terraform(program: PathBuf) -> Outcome {
          grep -qx \"resourceManager $DRYARC_CLOUD_URL\" read.txt && echo ok || {{ cat read.txt; exit 1; }}"
     );
     stage.exec("custom", &["sh", "-c", &read])?;
-    stage.end()
+    stage.end("terraform::metadata_host")
 }
 
 /// Programs that log in, by whatever a profile knows.
@@ -229,7 +235,7 @@ fn logins(program: PathBuf, az: bool) -> Outcome {
     let profile = file("profile.json");
     let stage = Stage::new(program, &["--profile", &profile])?;
     stage.exec("interception", &arguments)?;
-    stage.end()
+    stage.end(if az { "az::every_login" } else { "python::every_login" })
 }
 
 /// What the fuzzer is shown: a description, the version that it is of, and what of it is not modelled or known to differ.
@@ -274,7 +280,7 @@ fn fuzzed(program: PathBuf) -> Outcome {
         let script = source("python/fuzz.py");
         stage.exec("interception", &[&python, &script, &fuzzer, &description, version, apart])?;
     }
-    stage.end()
+    stage.down()
 }
 
 fn path_with(program: &str) -> String {
@@ -289,7 +295,7 @@ fn custom_cloud(program: PathBuf) -> Outcome {
     let stage = Stage::new(program, &[])?;
     let path = path_with(&az.display().to_string());
     stage.exec("custom", &["env", &path, "sh", &source("az/custom-cloud.sh")])?;
-    stage.end()
+    stage.end("az::custom_cloud")
 }
 
 /// All of it, against `program`, the command under test.
@@ -304,10 +310,10 @@ pub fn trials(program: PathBuf) -> Vec<Trial> {
         None => ignored("node is not on PATH".into()),
     };
     vec![
-        trial("python::groups", |program| python(program, "groups.py", "1.1.0")),
+        trial("python::groups", |program| python(program, "python::groups", "groups.py", "1.1.0")),
         trial("python::every_release_of_hybridkubernetes", releases),
         trial("python::a_fresh_subscription_registers_by_itself", |program| {
-            python(program, "around.py", "1.1.0")
+            python(program, "python::a_fresh_subscription_registers_by_itself", "around.py", "1.1.0")
         }),
         trial("python::every_login", |program| logins(program, false)),
         trial("javascript::every_api_version", node),

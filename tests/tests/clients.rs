@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use e2e_tests::clients::{self, Client};
 use e2e_tests::command::{Ran, Sandbox};
-use e2e_tests::{charts, exchanges, readme, repository, transcript};
+use e2e_tests::{charts, exchanges, polls, readme, repository, seen, seen_options, transcript};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 fn program() -> PathBuf {
@@ -60,12 +60,19 @@ fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-fn against_a_world(sandbox: &Sandbox, file: &Path) -> Result<(), Failed> {
+/// Suites whose requests to Azure are a client's own, so that they tell what that client was seen to do.
+const SEEN: [&str; 2] = ["az", "connectedk8s"];
+
+fn against_a_world(suite: &str, sandbox: &Sandbox, file: &Path) -> Result<(), Failed> {
     let world: Ran = sandbox.run(["up", "--detach", "--seed", "1"])?;
     if world.code != 0 {
         return Err(format!("no world: {}", world.stderr).into());
     }
     transcript::check(file, |command| sandbox.run(["exec", "--", "sh", "-c", command]))?;
+    if SEEN.contains(&suite) {
+        let name = file.file_stem().unwrap_or_default().to_string_lossy();
+        seen::hold(&format!("{suite}::{name}"), sandbox)?;
+    }
     let down = sandbox.run(["down"])?;
     if down.code != 0 {
         return Err(format!("the world did not end: {}", down.stderr).into());
@@ -88,9 +95,32 @@ fn run(suite: &str, client: Client, file: &Path) -> Result<Completion, Failed> {
     let sandbox = sandbox(&[&installed])?;
     match std::env::var_os("DRYARC_TEST_KUBECONFIG").filter(|_| matches!(suite, "kubectl" | "helm")) {
         Some(kubeconfig) => against_a_cluster(&sandbox, file, &kubeconfig)?,
-        None => against_a_world(&sandbox, file)?,
+        None => against_a_world(suite, &sandbox, file)?,
     }
     Ok(Completion::Completed)
+}
+
+/// Runs a command in the sandbox to its good end.
+fn done(sandbox: &Sandbox, arguments: &[&str]) -> Result<Ran, Failed> {
+    let ran = sandbox.run(arguments)?;
+    if ran.code == 0 { Ok(ran) } else { Err(format!("{arguments:?}: {}", ran.stderr).into()) }
+}
+
+/// A world in which clusters can be connected, with group `g`.
+fn prepared(sandbox: &Sandbox) -> Result<(), Failed> {
+    done(sandbox, &["up", "--detach", "--seed", "1"])?;
+    for namespace in
+        ["Microsoft.Kubernetes", "Microsoft.KubernetesConfiguration", "Microsoft.ExtendedLocation"]
+    {
+        done(sandbox, &["provider", "set", namespace, "--state", "Registered"])?;
+    }
+    done(sandbox, &["exec", "--", "az", "group", "create", "-n", "g", "-l", "eastus"]).map(drop)
+}
+
+/// What happened in the world behind a position of its journal.
+fn journal(sandbox: &Sandbox, after: u64) -> Result<Vec<serde_json::Value>, Failed> {
+    let ran = done(sandbox, &["journal", "--after", &after.to_string(), "--output", "json"])?;
+    serde_json::from_str(&ran.stdout).map_err(|error| error.to_string().into())
 }
 
 /// The recorded exchanges are those of a fresh run.
@@ -99,27 +129,55 @@ fn the_extension_sends_what_is_recorded() -> Result<Completion, Failed> {
         return Ok(Completion::ignored_with(format!("{} is not installed", Client::Connectedk8s.name())));
     };
     let sandbox = sandbox(&[&az])?;
-    let run = |arguments: &[&str]| -> Result<Ran, Failed> {
-        let ran = sandbox.run(arguments)?;
-        if ran.code == 0 { Ok(ran) } else { Err(format!("{arguments:?}: {}", ran.stderr).into()) }
+    prepared(&sandbox)?;
+    let mut position = journal(&sandbox, 0)?.len() as u64;
+    let mut complaints = String::new();
+    for (verb, options) in exchanges::VERBS {
+        let target: &[&str] = if *verb == "list" { &[] } else { &["-n", "c"] };
+        let az = ["exec", "--", "az", "connectedk8s", verb, "-g", "g"];
+        done(&sandbox, &[&az, target, options].concat())?;
+        let events = journal(&sandbox, position)?;
+        position = events.last().and_then(|event| event["seq"].as_u64()).unwrap_or(position);
+        let sent = exchanges::requests(&events);
+        let recorded = exchanges::recorded(verb)?;
+        let recorded: Vec<String> = recorded.iter().map(exchanges::Exchange::line).collect();
+        if sent != recorded {
+            complaints += &format!("{verb} recorded:\n{}\nsent:\n{}\n", recorded.join("\n"), sent.join("\n"));
+        }
+        if let Some(why) = (*verb == "connect").then(|| polls::costs_too_much(&events)).flatten() {
+            complaints += &why;
+        }
+    }
+    done(&sandbox, &["down"])?;
+    if complaints.is_empty() { Ok(Completion::Completed) } else { Err(complaints.into()) }
+}
+
+/// The verbs' options are those that the extension's own help lists.
+fn every_option_of_the_extension_is_listed() -> Result<Completion, Failed> {
+    let Some(az) = Client::Connectedk8s.find() else {
+        return Ok(Completion::ignored_with(format!("{} is not installed", Client::Connectedk8s.name())));
     };
-    run(&["up", "--detach", "--seed", "1"])?;
-    for namespace in
-        ["Microsoft.Kubernetes", "Microsoft.KubernetesConfiguration", "Microsoft.ExtendedLocation"]
-    {
-        run(&["provider", "set", namespace, "--state", "Registered"])?;
+    let sandbox = sandbox(&[&az])?;
+    done(&sandbox, &["up", "--detach", "--seed", "1"])?;
+    let mut list = String::new();
+    for verb in [
+        "connect",
+        "show",
+        "list",
+        "update",
+        "upgrade",
+        "delete",
+        "enable-features",
+        "disable-features",
+        "proxy",
+        "troubleshoot",
+    ] {
+        let help = done(&sandbox, &["exec", "--", "az", "connectedk8s", verb, "--help"])?;
+        list += &seen_options::of_help(verb, &help.stdout);
     }
-    run(&["exec", "--", "az", "group", "create", "-n", "g", "-l", "eastus"])?;
-    run(&["exec", "--", "az", "connectedk8s", "connect", "-n", "c", "-g", "g"])?;
-    let journal: Vec<serde_json::Value> =
-        serde_json::from_str(&run(&["journal", "--output", "json"])?.stdout)?;
-    let made = "PUT management.azure.com/subscriptions/{sub}/resourcegroups/{group}";
-    let sent: Vec<String> = exchanges::requests(&journal).into_iter().filter(|line| line != made).collect();
-    let recorded: Vec<String> = exchanges::recorded()?.iter().map(exchanges::Exchange::line).collect();
-    if sent == recorded {
-        return Ok(Completion::Completed);
-    }
-    Err(format!("recorded:\n{}\nsent:\n{}", recorded.join("\n"), sent.join("\n")).into())
+    done(&sandbox, &["down"])?;
+    transcript::held_against(&seen_options::listed(), &list)?;
+    Ok(Completion::Completed)
 }
 
 /// The whole tour, performed by the real Azure CLI.
@@ -172,6 +230,7 @@ fn main() -> ExitCode {
     });
     let mut charts = charts::trials();
     charts.push(Trial::ignorable_test("connectedk8s::recording", the_extension_sends_what_is_recorded));
+    charts.push(Trial::ignorable_test("connectedk8s::options", every_option_of_the_extension_is_listed));
     charts
         .push(Trial::ignorable_test("connectedk8s::quickstart", the_quickstart_comes_true_with_the_real_cli));
     let readme = Trial::ignorable_test("readme::commands", every_command_of_the_readme_runs);

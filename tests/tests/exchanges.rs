@@ -1,5 +1,5 @@
-//! The recorded exchanges of `az connectedk8s connect`, sent to the simulated cloud: machines without the extension check
-//! the contract by them.
+//! The recorded exchanges of `az connectedk8s`, sent to the simulated cloud: machines without the extension check the contract
+//! by them.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use e2e_tests::command::Sandbox;
-use e2e_tests::exchanges::{Exchange, Names, recorded, requests};
+use e2e_tests::exchanges::{Exchange, Names, VERBS, recorded, requests};
 use http::{Request, Response};
 use mock_arm::profile::{Profile, Registration};
 use mock_arm::server::{Cloud, CloudConfig};
@@ -133,7 +133,7 @@ fn at<'v>(body: &'v Value, pointer: &str) -> Option<&'v Value> {
 async fn the_cloud_answers_what_the_extension_reads() {
     let mut setting = setting().await;
     assert_eq!(make_group(&setting).await, 201);
-    for exchange in recorded().unwrap() {
+    for exchange in VERBS.iter().flat_map(|(verb, _)| recorded(verb).unwrap()) {
         let line = exchange.line();
         let mut tries = 0;
         loop {
@@ -173,6 +173,17 @@ async fn make_group(setting: &Setting) -> u16 {
     setting.http.send(request).await.unwrap().status().as_u16()
 }
 
+/// What of a recording the native driver sends too, each line once.
+fn native(verb: &str) -> Vec<String> {
+    let mut wanted: Vec<String> = Vec::new();
+    for exchange in recorded(verb).unwrap().iter().filter(|exchange| exchange.not_native().is_none()) {
+        if wanted.last() != Some(&exchange.line()) {
+            wanted.push(exchange.line());
+        }
+    }
+    wanted
+}
+
 #[test]
 fn the_native_driver_sends_what_the_extension_sends() {
     let sandbox = Sandbox::new(PathBuf::from(env!("CARGO_BIN_EXE_dryarc-under-test"))).unwrap();
@@ -183,19 +194,21 @@ fn the_native_driver_sends_what_the_extension_sends() {
     {
         run(&["provider", "set", namespace, "--state", "Registered"]);
     }
-    run(&["onboard", "--name", "c", "--resource-group", "g", "--location", "eastus"]);
-    let journal = run(&["journal", "--output", "json"]).stdout;
-    run(&["down"]);
-    let journal: Vec<Value> = serde_json::from_str(&journal).unwrap();
-    let sent = requests(&journal);
-    let mut wanted: Vec<String> = Vec::new();
-    for exchange in recorded().unwrap().iter().filter(|exchange| exchange.not_native().is_none()) {
-        if wanted.last() != Some(&exchange.line()) {
-            wanted.push(exchange.line());
-        }
+    let mut position = 0;
+    for (verb, command) in [
+        ("connect", &["onboard", "--name", "c", "--resource-group", "g", "--location", "eastus"][..]),
+        ("list", &["list", "--resource-group", "g"]),
+        ("delete", &["offboard", "--name", "c", "--resource-group", "g", "--yes"]),
+    ] {
+        run(command);
+        let after = position.to_string();
+        let journal = run(&["journal", "--after", &after, "--output", "json"]).stdout;
+        let journal: Vec<Value> = serde_json::from_str(&journal).unwrap();
+        position = journal.last().unwrap()["seq"].as_u64().unwrap();
+        // The group is there for the extension and made by the driver, which the recording does not have.
+        let made = "PUT management.azure.com/subscriptions/{sub}/resourcegroups/{group}";
+        let sent: Vec<String> = requests(&journal).into_iter().filter(|line| line != made).collect();
+        assert_eq!(sent, native(verb), "{verb}");
     }
-    // The group is there for the extension and made by the driver, which the recording does not have.
-    let made = "PUT management.azure.com/subscriptions/{sub}/resourcegroups/{group}";
-    let sent: Vec<&String> = sent.iter().filter(|line| *line != made).collect();
-    assert_eq!(sent, wanted.iter().collect::<Vec<_>>());
+    run(&["down"]);
 }

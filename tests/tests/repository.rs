@@ -9,6 +9,7 @@
 use std::collections::BTreeSet;
 
 use e2e_tests::repository::{Source, code_only, is_test_code, root, rust_sources, sources};
+use e2e_tests::{seen, seen_options};
 
 const ROOT_ENTRIES: &[&str] = &[
     // What the user asked for.
@@ -274,6 +275,14 @@ fn every_claim_of_fidelity_names_a_test_that_exists_or_says_not_modelled() {
         }
     }
     assert_none(&wrong);
+}
+
+#[test]
+fn the_tables_of_what_was_seen_are_those_that_the_recordings_make() {
+    let tables = [("TABLE.md", seen::table()), ("CONNECTEDK8S.md", seen_options::table())];
+    for (name, table) in tables {
+        seen_options::up_to_date(name, &table.unwrap()).unwrap();
+    }
 }
 
 #[test]

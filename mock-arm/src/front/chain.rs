@@ -35,7 +35,7 @@ use super::faults::{self, Verdict};
 use super::ids::Ids;
 use super::listener::Plain;
 use super::reading::{self, actor, parse, too_large, unreadable, verb_of, version};
-use super::record::Record;
+use super::record::{self, Record};
 use super::render::{self, Context};
 use super::throttle::{Asked, Quota};
 use super::{Front, authn, relay};
@@ -80,6 +80,7 @@ async fn exchange(front: &Front, request: Request) -> Response {
     let mut record = Record::new(&front.world, head.method.as_str(), address.host(), &path);
     record.correlation = ids.correlation().into();
     record.command = reading::command(&head.headers);
+    record.user_agent = record::user_agent(&head.headers);
 
     let body = receive(front, &head, body).await;
     let surface = surfaces::classify(address.host(), &path);

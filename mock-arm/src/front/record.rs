@@ -1,6 +1,7 @@
 //! The journal entry of a request: written when the request is over, however it ends.
 
-use http::StatusCode;
+use http::header::USER_AGENT;
+use http::{HeaderMap, StatusCode};
 use sim_core::clock::Stopwatch;
 use sim_core::journal::{Entry, Journal};
 use uuid::Uuid;
@@ -18,6 +19,8 @@ pub(super) struct Record<'a> {
     pub(super) path: &'a str,
     pub(super) surface: &'static str,
     pub(super) correlation: Box<str>,
+    /// The programs that asked, by their own words.
+    pub(super) user_agent: Option<String>,
     pub(super) version: Option<String>,
     pub(super) served_version: Option<String>,
     pub(super) caller: Option<Uuid>,
@@ -41,6 +44,7 @@ impl<'a> Record<'a> {
             path,
             surface: "",
             correlation: Box::default(),
+            user_agent: None,
             version: None,
             served_version: None,
             caller: None,
@@ -64,6 +68,9 @@ impl Drop for Record<'_> {
             .correlation(std::mem::take(&mut self.correlation))
             .delivered(self.delivered)
             .took(self.watch.elapsed());
+        if let Some(program) = self.user_agent.take() {
+            entry = entry.fact("userAgent", program);
+        }
         if let Some(version) = self.version.take() {
             entry = entry.fact("apiVersion", version);
         }
@@ -89,5 +96,49 @@ impl Drop for Record<'_> {
             entry = entry.committed(committed);
         }
         self.journal.record(entry);
+    }
+}
+
+/// Longest user agent that is kept, in bytes.
+const LONGEST: usize = 120;
+
+/// The products that a client's user agent names (`AZURECLI/2.91.0 azsdk-python-core/1.39.0 …`), without the comments in
+/// parentheses, which tell of the machine.
+pub(super) fn user_agent(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get(USER_AGENT)?.to_str().ok()?;
+    let mut kept = String::with_capacity(text.len().min(LONGEST));
+    let mut depth = 0_usize;
+    for letter in text.chars() {
+        match letter {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            ' ' if kept.is_empty() || kept.ends_with(' ') => {}
+            letter if depth == 0 && kept.len() < LONGEST => kept.push(letter),
+            _ => {}
+        }
+    }
+    kept.truncate(kept.trim_end().len());
+    (!kept.is_empty()).then_some(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_is_named_by_its_products_and_not_by_its_machine() {
+        let named = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(USER_AGENT, text.parse().unwrap());
+            user_agent(&headers)
+        };
+        let az = "AZURECLI/2.91.0 (PIP) azsdk-python-core/1.39.0 Python/3.11.7 (Linux-5.10-x86_64)";
+        assert_eq!(named(az).unwrap(), "AZURECLI/2.91.0 azsdk-python-core/1.39.0 Python/3.11.7");
+        assert_eq!(
+            named("python/3.11.7 (Linux (a)) AZURECLI/2.91.0 (PIP)").unwrap(),
+            "python/3.11.7 AZURECLI/2.91.0"
+        );
+        assert_eq!((named("(only)"), named(&"x".repeat(500)).unwrap().len()), (None, 120));
+        assert_eq!(user_agent(&HeaderMap::new()), None);
     }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 /// Room for the facts of a request, so that they take one allocation.
-const ROOM: usize = 352;
+const ROOM: usize = 416;
 
 /// An event about to be recorded by [`super::Journal::record`].
 #[derive(Debug, Clone)]
