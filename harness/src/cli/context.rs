@@ -26,6 +26,8 @@ pub struct Context {
     pub outer: OuterEnv,
     /// A clock for wall time; the world's own time is behind its control interface.
     pub clock: Clock,
+    /// Worlds that had died and of which this command found something to undo, and undid it.
+    pub(super) undone: Vec<WorldName>,
     matches: ArgMatches,
 }
 
@@ -43,7 +45,7 @@ impl Context {
         let home = StateHome::from_env(|name| {
             std::env::var(name).ok().or_else(|| outer.get(name).map(str::to_owned))
         })?;
-        Ok(Self { world, home, outer, clock: Clock::running(1.0), matches })
+        Ok(Self { world, home, outer, clock: Clock::running(1.0), undone: Vec::new(), matches })
     }
 
     /// The name of the world that is meant.
@@ -59,8 +61,8 @@ impl Context {
     }
 
     /// Removes what worlds left behind whose owners died, in real clusters too.
-    pub(super) async fn sweep(&self) {
-        leftovers::sweep(&self.home, &self.clock, &Progress::new(output::say)).await;
+    pub(super) async fn sweep(&mut self) {
+        self.undone = leftovers::sweep(&self.home, &self.clock, &Progress::new(output::say)).await;
         if let Err(error) = self.home.list() {
             tracing::debug!(%error, "the state directory could not be looked through");
         }

@@ -59,7 +59,13 @@ impl Down {
 }
 
 async fn end(context: &Context, name: &WorldName) -> Result<(), CliError> {
-    let record = context.home.find(name)?;
+    let record = match context.home.find(name) {
+        Err(StateError::NotRunning(_)) if context.undone.contains(name) => {
+            output::say(&format!("what world '{name}' had left is undone"));
+            return Ok(());
+        }
+        found => found?,
+    };
     // A world that does not listen is asked by signal below.
     let control = Control::new(&record);
     let mut asked = matches!(context.clock.wall_timeout(ANSWER, control.shutdown()).await, Ok(Ok(())));

@@ -100,7 +100,10 @@ impl Exec {
 
     async fn with_own_world(&self, context: &Context, signals: &mut Signals) -> Result<Exit, CliError> {
         let name = match context.named_world() {
-            Some(name) => name.clone(),
+            Some(name) => {
+                output::say(&format!("world '{name}' is not running: making one for this command"));
+                name.clone()
+            }
             None => WorldName::temporary("exec", std::process::id()),
         };
         self.world.confirm(&context.outer)?;

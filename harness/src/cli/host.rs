@@ -5,12 +5,16 @@ use std::time::Duration;
 
 use super::signals::{Asked, Signals};
 use super::world_args::Planned;
-use super::{CliError, Context, output};
+use super::{CliError, Context, output, remote};
 use crate::state::Claim;
 use crate::world::{HostOptions, Hosted};
 
 /// How long a start that nobody wants any more may take to come to its end (wall time).
 const GRACE: Duration = Duration::from_secs(1);
+
+/// What is said when a cluster is left as it is for now.
+const LEFT: &str = "warning: not everything that was done to the cluster is undone\n  next: run any dryarc command, which does the rest; \
+                    `dryarc status` will do";
 
 /// Starts the planned world in its folder. A signal that comes first lets the start come to its end, which takes a moment, and
 /// takes the world down again: the start's file writers would otherwise outlive it. After a second signal that moment is
@@ -54,7 +58,7 @@ pub(super) async fn start(
         // Something was done to the cluster already. A second signal leaves undoing it to the next command.
         tokio::select! {
             () = context.undo_start(&name) => {}
-            _ = signals.next() => {}
+            _ = signals.next() => output::say(LEFT),
         }
     }
     Err(broken_off)
@@ -90,9 +94,14 @@ pub(super) async fn wait(hosted: &Hosted, signals: &mut Signals) -> Option<Asked
 
 /// Ends the world in order; a further signal ends it at once.
 pub(super) async fn end(hosted: Hosted, signals: &mut Signals) {
+    let real = remote::is_real(&hosted.record().facts);
     tokio::select! {
         () = Box::pin(hosted.shutdown()) => {}
         // Dropping the rest kills what still runs and removes the folder.
-        _ = signals.next() => {}
+        _ = signals.next() => {
+            if real {
+                output::say(LEFT);
+            }
+        }
     }
 }

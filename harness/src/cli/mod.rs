@@ -241,7 +241,7 @@ fn run(cli: Cli, matches: ArgMatches) -> Result<Exit, CliError> {
     result
 }
 
-async fn dispatch(command: Command, context: Context) -> Result<Exit, CliError> {
+async fn dispatch(command: Command, mut context: Context) -> Result<Exit, CliError> {
     let mut signals =
         Signals::new().map_err(|error| CliError::failed(format!("cannot watch signals: {error}")))?;
     context.sweep().await;

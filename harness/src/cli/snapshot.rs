@@ -1,6 +1,7 @@
 //! `dryarc snapshot` and `dryarc reset`.
 
-use std::path::PathBuf;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use http::Method;
@@ -47,9 +48,9 @@ impl Snapshot {
         match self.command {
             Command::Save { file } => {
                 let snapshot: Value = control.get("/v1/snapshot").await?;
-                std::fs::write(&file, format!("{snapshot:#}\n")).map_err(|error| {
+                write(&file, &format!("{snapshot:#}\n")).map_err(|error| {
                     CliError::failed(format!("cannot write {}: {error}", file.display()))
-                        .next("name another file")
+                        .next("make room there, or name another file")
                 })?;
                 print(&format!("{}\n", file.display()))?;
             }
@@ -66,6 +67,18 @@ impl Snapshot {
         }
         Ok(Exit::Ok)
     }
+}
+
+/// Writes a file as a whole or not at all. What is no file (a terminal, a pipe) is written to.
+fn write(file: &Path, text: &str) -> io::Result<()> {
+    if std::fs::symlink_metadata(file).is_ok_and(|there| !there.is_file()) {
+        return std::fs::write(file, text);
+    }
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut beside = tempfile::NamedTempFile::new_in(folder)?;
+    beside.write_all(text.as_bytes())?;
+    beside.persist(file)?;
+    Ok(())
 }
 
 /// Let a world's cloud forget everything that it stores, fault rules too

@@ -87,6 +87,12 @@ pub(super) struct Planned {
     pub(super) origins: BTreeMap<String, String>,
 }
 
+/// The flag of an option that was given on the command line.
+fn flag(context: &Context, id: &str) -> Option<String> {
+    let origin = context.origin(id).filter(|origin| origin.starts_with("--"))?;
+    Some(origin.replace("--clock-mode", "--clock"))
+}
+
 impl WorldArgs {
     /// The clock's speed when it was given by flag, variable or profile is decided here; `default` is what counts
     /// otherwise.
@@ -105,6 +111,15 @@ impl WorldArgs {
         if backend.is_real() && mode == Mode::Instant {
             let what = "an instant clock jumps ahead of a real cluster, which takes its own time";
             return Err(CliError::usage(what).next("say --speed N instead, or --clock manual"));
+        }
+        if !backend.is_real() {
+            let given: Vec<String> =
+                cluster_args::IDS.into_iter().filter_map(|id| flag(context, id)).collect();
+            if !given.is_empty() {
+                let what = format!("{} means nothing to an embedded cluster", given.join(", "));
+                return Err(CliError::usage(what)
+                    .next("say --cluster kind or --cluster context=NAME as well, or leave it out"));
+            }
         }
         let seed = match self.seed.or(profile.seed) {
             Some(seed) => Seed::new(seed),
@@ -161,8 +176,7 @@ impl WorldArgs {
             "cluster_egress",
         ];
         let all = WORLD.iter().chain(&cluster_args::IDS);
-        let flags = all.filter_map(|id| context.origin(id)).filter(|origin| origin.starts_with("--"));
-        flags.map(|flag| flag.replace("--clock-mode", "--clock")).collect()
+        all.filter_map(|id| flag(context, id)).collect()
     }
 
     fn backend(&self, profile: &WorldProfile) -> Result<Backend, CliError> {

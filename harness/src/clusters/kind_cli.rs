@@ -73,8 +73,16 @@ impl KindCli {
         }
         let created = self.kind.run_noting(arguments, note).await;
         created.map(drop).map_err(|said| {
-            let next = format!("see why: kind create cluster --name {} --retain", self.name);
-            said.explain(&format!("creating kind cluster '{}'", self.name), &next)
+            let mut what = format!("creating kind cluster '{}'", self.name);
+            let mut next = format!("see why: kind create cluster --name {} --retain", self.name);
+            if let Some(image) = &options.node_image {
+                next.push_str(&format!(" --image {image}"));
+            }
+            if let Some(file) = &options.kind_config {
+                what.push_str(&format!(" by {}", file.display()));
+                next.push_str(&format!(" --config {}", file.display()));
+            }
+            said.explain(&what, &next)
         })
     }
 

@@ -180,15 +180,30 @@ struct Node {
     architecture: String,
 }
 
+/// Why no pod of ours comes to a node; none where pods come.
+fn closed(node: &Value) -> Option<String> {
+    let name = node["metadata"]["name"].as_str().unwrap_or_default();
+    let conditions = node["status"]["conditions"].as_array();
+    if !conditions.into_iter().flatten().any(|one| one["type"] == "Ready" && one["status"] == "True") {
+        return Some(format!("{name} is not ready"));
+    }
+    if node["spec"]["unschedulable"] == true {
+        return Some(format!("{name} is cordoned"));
+    }
+    let taints = node["spec"]["taints"].as_array();
+    let taint = taints.into_iter().flatten().find(|one| one["effect"] != "PreferNoSchedule")?;
+    let text = |key: &str| taint[key].as_str().unwrap_or_default();
+    Some(format!("{name} has the taint {}={}:{}", text("key"), text("value"), text("effect")))
+}
+
+/// The first node that takes pods. Without one, CoreDNS's new pods would find no place.
 fn first_node(nodes: &Value) -> Result<Node, ClusterError> {
-    let is_ready = |node: &&Value| {
-        let conditions = node["status"]["conditions"].as_array();
-        conditions.into_iter().flatten().any(|one| one["type"] == "Ready" && one["status"] == "True")
-    };
     let all = nodes["items"].as_array().map_or(&[][..], Vec::as_slice);
-    let Some(node) = all.iter().find(is_ready) else {
-        let what = format!("none of the cluster's {} nodes is ready", all.len());
-        return Err(ClusterError::new(Trouble::Unusable, what, "see why: kubectl describe nodes"));
+    let Some(node) = all.iter().find(|node| closed(node).is_none()) else {
+        let why: Vec<String> = all.iter().filter_map(closed).collect();
+        let what = format!("none of the cluster's {} nodes takes pods: {}", all.len(), why.join(", "));
+        let next = "make room for pods: kubectl describe nodes, kubectl uncordon NODE, kubectl taint nodes NODE KEY-";
+        return Err(ClusterError::new(Trouble::Unusable, what, next));
     };
     let addresses = node["status"]["addresses"].as_array();
     let internal = addresses.into_iter().flatten().find(|one| one["type"] == "InternalIP");
@@ -388,7 +403,7 @@ mod tests {
     #[test]
     fn a_node_that_is_ready_tells_where_it_is_and_what_it_runs() {
         let node = |ready: &str| {
-            json!({ "items": [{ "status": {
+            json!({ "items": [{ "metadata": { "name": "n" }, "status": {
                 "conditions": [{ "type": "Ready", "status": ready }],
                 "addresses": [{ "type": "Hostname", "address": "n" }, { "type": "InternalIP", "address": "172.18.0.2" }],
                 "nodeInfo": { "architecture": "amd64" },
@@ -400,7 +415,16 @@ mod tests {
             (first.address.to_string().as_str(), first.architecture.as_str()),
             ("172.18.0.2", "amd64")
         );
-        assert!(first_node(&node("False")).is_err_and(|error| error.what.contains("ready")));
+        assert!(first_node(&node("False")).is_err_and(|error| error.what.contains("n is not ready")));
+        let mut closed = node("True");
+        closed["items"][0]["spec"]["unschedulable"] = true.into();
+        assert!(first_node(&closed).is_err_and(|error| error.what.contains("n is cordoned")));
+        closed["items"][0]["spec"] = json!({ "taints": [
+            { "key": "a", "effect": "PreferNoSchedule" }, { "key": "b", "value": "c", "effect": "NoSchedule" },
+        ] });
+        assert!(
+            first_node(&closed).is_err_and(|error| error.what.contains("n has the taint b=c:NoSchedule"))
+        );
         assert_eq!(missing_on(&node("True"), &["a:1".into(), "b:1".into()]), ["b:1"]);
     }
 

@@ -47,7 +47,6 @@ use sim_core::journal::{Event, Filter};
 use sim_core::keys::KeySource;
 use sim_core::net::Net;
 use sim_core::seed::Seed;
-use tempfile::TempDir;
 
 use crate::clusters::RealOptions;
 use crate::driver::{
@@ -55,7 +54,7 @@ use crate::driver::{
     OnboardOptions, Onboarded, Pace,
 };
 use crate::images::Agents;
-use crate::state::WorldName;
+use crate::state::{Scratch, WorldName, sweep_scratch};
 use crate::world::{Backend, Listen, Proxies, World, WorldConfig};
 
 use access::registered;
@@ -112,7 +111,7 @@ pub struct Lab {
     cluster: Cluster,
     keys: KeySource,
     /// Gone last.
-    _folder: TempDir,
+    _folder: Scratch,
 }
 
 impl std::fmt::Debug for Lab {
@@ -121,13 +120,17 @@ impl std::fmt::Debug for Lab {
     }
 }
 
+/// What the folders of these worlds are called first.
+const SCRATCH: &str = "dryarc-lab-";
+
 impl Lab {
     /// Starts a world and returns when cloud and cluster answer.
     ///
     /// # Errors
     /// [`LabError::Start`] with what could not be started.
     pub async fn start(options: LabOptions) -> Result<Self, LabError> {
-        let folder = tempfile::Builder::new().prefix("dryarc-lab-").tempdir().map_err(LabError::start)?;
+        sweep_scratch(SCRATCH);
+        let folder = Scratch::new(SCRATCH).map_err(LabError::start)?;
         let (seed, keys) = (Seed::new(options.seed), options.keys.clone());
         let name = WorldName::temporary("lab", std::process::id());
         let world = Box::pin(World::start(config(options, name, folder.path().into()))).await;

@@ -10,6 +10,7 @@ mod home;
 mod liveness;
 mod name;
 mod record;
+mod scratch;
 #[cfg(test)]
 pub(crate) mod testing;
 
@@ -19,6 +20,7 @@ pub use home::{Found, StateHome};
 pub use liveness::{ProcessId, signal_process};
 pub use name::{BadName, WorldName};
 pub use record::{CLUSTER_PROXY, FORMAT, Facts, ProxyPlace, WORKSTATION_PROXY, WorldRecord};
+pub use scratch::{Scratch, sweep_scratch};
 
 use std::path::PathBuf;
 

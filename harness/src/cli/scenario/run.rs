@@ -97,6 +97,9 @@ impl Run {
             );
         }
         let scenarios = tagged(scenarios, self.tag.as_deref())?;
+        for file in [&self.junit, &self.html].into_iter().flatten() {
+            writable(file)?;
+        }
         let mut options = RunOptions {
             seed: self.seed,
             driver: self.driver.map(Driver::from),
@@ -204,9 +207,23 @@ pub(super) fn check_skipped(reports: &[Report]) -> Result<(), CliError> {
     )))
 }
 
+/// Sees that a report can be written before minutes are spent on it.
+fn writable(file: &Path) -> Result<(), CliError> {
+    let there = file.exists();
+    let opened = std::fs::OpenOptions::new().append(true).create(true).open(file);
+    opened.map_err(|error| not_written(file, &error))?;
+    if !there {
+        // What was made to see it is taken away again; the report makes it anew.
+        let _ = std::fs::remove_file(file);
+    }
+    Ok(())
+}
+
 fn write(file: &Path, text: &str) -> Result<(), CliError> {
-    std::fs::write(file, text).map_err(|error| {
-        CliError::failed(format!("the report cannot be written to {}: {error}", file.display()))
-            .next("name a file in a folder that exists and can be written")
-    })
+    std::fs::write(file, text).map_err(|error| not_written(file, &error))
+}
+
+fn not_written(file: &Path, error: &std::io::Error) -> CliError {
+    CliError::failed(format!("the report cannot be written to {}: {error}", file.display()))
+        .next("name a file in a folder that exists and can be written")
 }

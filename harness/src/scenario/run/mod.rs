@@ -33,7 +33,7 @@ use sim_core::journal::{Event, Filter};
 use sim_core::keys::KeySource;
 use sim_core::seed::Seed;
 
-use self::theatre::Theatre;
+use self::theatre::{SCRATCH, Theatre};
 use super::canonical;
 use super::driver::Driver;
 use super::expect::Expect;
@@ -41,6 +41,7 @@ use super::model::Scenario;
 use super::report::{Act, Performed, Report, Verdict};
 use super::step::Step;
 use crate::client_env::OuterEnv;
+use crate::state::sweep_scratch;
 
 pub use outcome::Outcome;
 
@@ -100,6 +101,7 @@ pub async fn run_all(
     options: &RunOptions,
     ended: impl Fn(&Report) + Send + Sync,
 ) -> Vec<Report> {
+    sweep_scratch(SCRATCH);
     let jobs = options.jobs.max(1);
     let (ended, options) = (&ended, Arc::new(options.clone()));
     let runs = scenarios.into_iter().enumerate().map(|(number, scenario)| {

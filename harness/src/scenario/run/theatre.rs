@@ -10,7 +10,6 @@ use sim_core::faults::{Effect, Hook, Matcher, Rule};
 use sim_core::keys::KeySource;
 use sim_core::net::Net;
 use sim_core::seed::Seed;
-use tempfile::TempDir;
 
 use super::super::driver;
 use super::super::model::{NetworkSpec, Scenario};
@@ -20,7 +19,7 @@ use super::clients::{Clients, Place};
 use super::customer::{self, Customer};
 use crate::driver::{Azure, Cluster, Driver, Event, Pace, StageState};
 use crate::lab::{self, LabOptions};
-use crate::state::WorldName;
+use crate::state::{Scratch, WorldName};
 use crate::world::{World, prepared};
 
 /// The principal by which expectations are looked up. It may do everything and never goes wrong.
@@ -49,17 +48,17 @@ pub(super) struct Theatre {
     /// What real programs need, where such take part.
     pub(super) clients: Option<Clients>,
     /// Gone last.
-    _folder: TempDir,
+    _folder: Scratch,
 }
+
+/// What the folders of scenarios are called first.
+pub(super) const SCRATCH: &str = "dryarc-scenario-";
 
 impl Theatre {
     /// Starts the world of a scenario.
     pub(super) async fn open(scenario: &Scenario, seed: Seed, options: &RunOptions) -> Result<Self, String> {
         let unusable = |error: &dyn std::fmt::Display| format!("the world could not be started: {error}");
-        let folder = tempfile::Builder::new()
-            .prefix("dryarc-scenario-")
-            .tempdir()
-            .map_err(|error| unusable(&error))?;
+        let folder = Scratch::new(SCRATCH).map_err(|error| unusable(&error))?;
         let (driver, keys) = (options.driver_of(scenario), &options.keys);
         let name = WorldName::temporary("scenario", std::process::id());
         let place = if scenario.programs(driver).is_empty() {
