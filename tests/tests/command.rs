@@ -100,6 +100,9 @@ fn exec_without_a_world_makes_one_for_the_duration() {
     )
     .ok();
     assert_eq!(ran.stdout.trim(), "1");
+    assert!(!ran.stderr.contains("is not running"), "nobody named a world: {}", ran.stderr);
+    let named = run(&sandbox, &["exec", "--world", "mistyped", "--", "true"]).ok();
+    assert!(named.stderr.contains("world 'mistyped' is not running"), "{}", named.stderr);
     assert_nothing_left(&sandbox);
 }
 
@@ -149,6 +152,8 @@ fn bad_command_lines_are_usage_errors_with_a_hint() {
         &["clock", "advance", "-5m"],
         &["up", "--seed", "-1"],
         &["up", "--subscription", "mine"],
+        &["up", "--detach", "--kind-config", "kind.yaml"],
+        &["up", "--detach", "--cluster", "embedded", "--advertise", "192.0.2.1"],
         &["cluster", "create", "no name"],
     ] {
         let ran = run(&sandbox, arguments);

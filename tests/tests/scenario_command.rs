@@ -139,3 +139,15 @@ fn a_scenario_that_depends_on_its_seed_is_told_by_seed() {
         ran.stderr
     );
 }
+
+#[test]
+fn a_report_that_cannot_be_written_is_said_before_anything_runs() {
+    let sandbox = sandbox();
+    let place = sandbox.work().join("none/report.xml").display().to_string();
+    let ran = run(&sandbox, &["run", "unknown-region", "--junit", &place]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (1, ""), "{}", ran.stderr);
+    assert!(ran.stderr.contains(&place), "{}", ran.stderr);
+    let good = sandbox.work().join("report.html");
+    run(&sandbox, &["run", "unknown-region", "--html", &good.display().to_string()]).ok();
+    assert!(std::fs::metadata(&good).unwrap().len() > 1000);
+}

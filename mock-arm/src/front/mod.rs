@@ -22,9 +22,10 @@ mod throttle;
 
 use std::sync::Arc;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::response::Response;
-use http::Request;
+use http::header::CONTENT_LENGTH;
+use http::{HeaderValue, Method, Request};
 use sim_core::seed::Stream;
 
 use crate::providers::Registry;
@@ -53,10 +54,24 @@ impl Front {
 
     /// Answers one request: every path and method goes through the chain. It never fails, and a panic becomes an answer.
     pub async fn answer(&self, request: Request<Body>) -> Response {
-        chain::serve(self, request).await
+        let head = request.method() == Method::HEAD;
+        measured(head, chain::serve(self, request).await)
     }
 
     fn stamp(&self, wall: jiff::Timestamp) -> Arc<str> {
         self.stamp.of(wall)
     }
+}
+
+/// Says how long the body is where nobody else does: when there is none, and for HEAD, whose answer goes without the body that it
+/// tells the length of (RFC 9110, 9.3.2).
+fn measured(head: bool, mut response: Response) -> Response {
+    let length = response.body().size_hint().exact();
+    if let Some(length) = length.filter(|length| head || *length == 0) {
+        response.headers_mut().entry(CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(length));
+    }
+    if head {
+        *response.body_mut() = Body::empty();
+    }
+    response
 }

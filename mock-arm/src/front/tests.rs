@@ -239,3 +239,18 @@ async fn surfaces_answer_beside_resource_manager() {
     assert_eq!(document.status(), StatusCode::OK);
     assert_eq!(client.last_event().facts["surface"], "metadata");
 }
+
+#[tokio::test]
+async fn an_answer_to_head_tells_the_length_of_the_body_that_it_has_not() {
+    let client = Client::open();
+    let path = "//metadata/endpoints?api-version=2022-09-01";
+    let length = |response: &Response<Body>| {
+        let told = response.headers().get("content-length")?;
+        told.to_str().unwrap().parse::<usize>().ok()
+    };
+    let got = client.send("GET", path, Body::empty()).await;
+    assert_eq!(length(&got), None, "the server writes it");
+    let head = client.send("HEAD", path, Body::empty()).await;
+    assert!(length(&head).unwrap() > 0);
+    assert!(head.into_body().collect().await.unwrap().to_bytes().is_empty());
+}
